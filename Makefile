@@ -1,0 +1,58 @@
+# `make demo` shows it, `make test` proves it. Either makes .venv first, from nothing but Python and its venv module.
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+# Each worker has servers of its own. More than a few would only fight for memory.
+WORKERS ?= auto
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
+RGW = tests/rgw.sh
+
+.PHONY: help demo test lint matrix servers servers-stop clean
+
+help:
+	@echo "make demo          photos go to a bucket on this machine, before your eyes (ARGS=--serve: look at the site)"
+	@echo "make test          the test suite (ARGS='-k acl -x': arguments for pytest)"
+	@echo "make lint          ruff, mypy, import-linter"
+	@echo "make matrix        the test suite on each pair of Python and Django that is installed here"
+	@echo "make servers       leave a real S3 server (Ceph RGW) running on loopback, to play with; make servers-stop ends it"
+	@echo "make clean         remove what these made"
+	@echo "Variables: ARGS, WORKERS=0 (test in one process), PYTHON=python3.13 (for a new $(VENV)), VENV."
+
+# A file, so that make knows when it is older than the list of dependencies.
+$(VENV)/.installed: setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	  echo "This needs Python 3.10 or newer as $(PYTHON). Another one: make $(MAKECMDGOALS) PYTHON=python3.13" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	@echo "Installing into $(VENV) (about a minute)..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) install --editable '.[test]'
+	@touch $@
+
+$(VENV)/.linters: $(VENV)/.installed
+	@$(PIP) install --editable '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.installed
+	@$(BIN)/python example_project/demo.py $(ARGS)
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 $(ARGS)
+
+lint: $(VENV)/.linters
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+matrix: $(VENV)/.linters
+	$(BIN)/tox run --skip-missing-interpreters true $(ARGS)
+
+servers:
+	@$(RGW) start && $(RGW) env
+
+servers-stop:
+	@$(RGW) wipe
+
+clean:
+	rm -rf $(VENV) .tox build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
