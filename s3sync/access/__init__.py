@@ -1,0 +1,1 @@
+"""Who is meant to read an object. Standard library only."""

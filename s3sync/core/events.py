@@ -1,0 +1,72 @@
+"""What has happened, in the past tense. Workers and planners make these; one thread counts and prints them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from .comparison import Action, Reason
+
+
+class Result(str, Enum):
+    """How it went."""
+
+    DONE = "done"
+    PLANNED = "planned"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why something was not done, in words for people."""
+
+    code: str
+    """S3's error code, or ours (`Unreadable`, `NotUTF8`...)."""
+    http: int | None = None
+    hint: str = ""
+    """What is missing and what to do about it."""
+    message: str = ""
+    """What S3 or the operating system said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one name."""
+
+    name: str
+    key: str | None
+    action: Action
+    result: Result
+    reason: Reason | None = None
+    size: int | None = None
+    """Bytes sent, or to be sent."""
+    error: Failure | None = None
+    existed: bool = False
+    """An object was already there."""
+    detail: str = ""
+    """What exactly, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something worth knowing that is no name's outcome."""
+
+    id: str
+    level: str
+    """`info`, `warning` or `error`."""
+    detail: str
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The run ended before its work did."""
+
+    cause: str
+    """`signal`, `budget`, `errors` or `guard`."""
+    detail: str
+    signal: int | None = None
+
+
+Event = Outcome | Finding | Stopped

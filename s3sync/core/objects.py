@@ -1,0 +1,100 @@
+"""The nouns: a file on this side, an object on that side, and what is known of both.
+
+`LocalFile` and `RemoteObject` are named tuples, not dataclasses: a run makes one for every name, and a frozen
+dataclass costs three times as much to make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+
+class LocalFile(NamedTuple):
+    """One regular file, as the walk saw it."""
+
+    name: str
+    """Storage-relative, with `/` on every system."""
+    path: str
+    """What to open; for a symbolic link, the real path that it leads to."""
+    size: int
+    """Bytes on the disk, before any rendering."""
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+class RemoteObject(NamedTuple):
+    """One object, as the bucket's listing shows it."""
+
+    key: str
+    size: int
+    """Bytes as stored."""
+    etag: str
+    """Without its quotes."""
+    modified: str
+    """`LastModified` as listed, ISO 8601 in UTC; parsed only when somebody asks."""
+    storage_class: str = "STANDARD"
+
+    @property
+    def modified_at(self) -> float:
+        """`LastModified` in seconds since the epoch, on the server's clock."""
+        return datetime.fromisoformat(self.modified.replace("Z", "+00:00")).timestamp()
+
+
+class Fingerprint(NamedTuple):
+    """What tells the bytes of one file, as they would be sent, from all others."""
+
+    size: int
+    md5: str
+    """32 hexadecimal digits."""
+
+
+class Known(NamedTuple):
+    """What an earlier run saw stored under a key: `fingerprint`'s bytes, listed with this ETag and size."""
+
+    etag: str
+    size: int
+    fingerprint: Fingerprint
+
+    def stands_for(self, obj: RemoteObject) -> bool:
+        """Whether the listing still shows the object that this record is about."""
+        return self.etag == obj.etag and self.size == obj.size and bool(self.etag)
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """All that one pass over a file's bytes (as they would be sent) has computed."""
+
+    size: int
+    md5: str
+    multipart: Mapping[int, str] = field(default_factory=dict)
+    """Part size in bytes -> the ETag that S3 gives to an upload in parts of that size."""
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    """S3's name of an algorithm (`CRC32`, `SHA256`...) -> base64 of the full object's checksum."""
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """The part of it that is kept."""
+        return Fingerprint(self.size, self.md5)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a HEAD of an object says of its content."""
+
+    size: int
+    etag: str
+    encryption: str | None = None
+    """`AES256`, `aws:kms`, `aws:kms:dsse`, `SSE-C` or None."""
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    """Full-object checksums only."""
+    md5: str | None = None
+    """Our own `s3sync-md5` metadata."""
+
+    @property
+    def etag_is_md5(self) -> bool:
+        """Whether S3's encryption leaves a 32 digit ETag the MD5 of the bytes (Common Response Headers, `ETag`)."""
+        return self.encryption in (None, "AES256")

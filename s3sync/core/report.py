@@ -1,0 +1,185 @@
+"""Folds events into counts, a status and an exit code, and writes the report that machines read."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from .comparison import Action, Reason
+from .events import Event, Failure, Finding, Outcome, Result, Stopped
+
+SCHEMA = "s3sync.report/1"
+
+OK, NOT_STARTED, USAGE, DIFFERENCES, FAILED, HELD_BACK, LOCKED, BUDGET, UNDECIDED = range(9)
+
+COUNTS = (
+    "scanned", "listed", "new", "changed", "unchanged", "uploaded", "deleted", "fixed", "kept", "conflicts",
+    "orphans", "skipped", "failed", "not_tried",
+)  # fmt: skip
+
+_STATUS = {
+    OK: "ok", NOT_STARTED: "error", DIFFERENCES: "differences", FAILED: "failed", HELD_BACK: "refused",
+    LOCKED: "locked", BUDGET: "budget", UNDECIDED: "undecided",
+}  # fmt: skip
+
+_COUNTED_DONE = {Action.UPLOAD: "uploaded", Action.DELETE: "deleted", Action.FIX: "fixed"}
+_COUNTED_ANYHOW = {
+    Action.KEEP: "kept", Action.CONFLICT: "conflicts", Action.ORPHAN: "orphans", Action.SKIP: "skipped",
+    Action.NONE: "unchanged",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFacts:
+    """Where a run went, for the report."""
+
+    alias: str
+    bucket: str | None = None
+    prefix: str = ""
+    endpoint: str | None = None
+    region: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """What a run did. Folding is the business of one thread."""
+
+    command: str
+    version: str
+    run_id: str
+    started: str
+    target: TargetFacts
+    dry_run: bool = False
+    check: bool = False
+    """The caller wants to know whether work is pending."""
+    finished: str = ""
+    engine: str | None = None
+    engine_reason: str | None = None
+    """Why it was not the fast one."""
+    conditional: str = "off"
+    counts: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(COUNTS, 0)))
+    planned_bytes: int = 0
+    sent_bytes: int = 0
+    requests: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=lambda: {"total": 0.0, "plan": 0.0, "transfer": 0.0})
+    error: Failure | None = None
+    error_exit: int = OK
+    findings: list[Finding] = field(default_factory=list)
+    held_back: bool = False
+    """A guard stopped a part of the work."""
+    differences: bool = False
+    pending: int = 0
+    stopped: Stopped | None = None
+
+    def fold(self, event: Event) -> None:
+        """Counts one event."""
+        if isinstance(event, Finding):
+            self.findings.append(event)
+        elif isinstance(event, Stopped):
+            self.stopped = self.stopped or event
+        elif event.result is Result.FAILED:
+            self.counts["failed"] += 1
+        elif event.result is Result.PLANNED:
+            self.pending += 1
+        elif event.action in _COUNTED_DONE:
+            self.counts[_COUNTED_DONE[event.action]] += event.result is Result.DONE
+            if event.action is Action.UPLOAD:
+                self.sent_bytes += event.size or 0
+        else:
+            self.counts[_COUNTED_ANYHOW[event.action]] += 1
+            self.held_back = self.held_back or event.reason is Reason.SECRET
+
+    def decided(self, *, existed: bool, size: int) -> None:
+        """Counts one object that is to be uploaded, before it is tried."""
+        self.counts["changed" if existed else "new"] += 1
+        self.planned_bytes += size
+
+    @property
+    def exit_code(self) -> int:
+        """The one code that says most: a run that did not start, a signal, a guard, failures, the budget, differences."""
+        if self.error_exit:
+            return self.error_exit
+        if self.stopped is not None and self.stopped.cause == "signal":
+            return 128 + (self.stopped.signal or 2)
+        if self.held_back:
+            return HELD_BACK
+        if self.counts["failed"] or (self.stopped is not None and self.stopped.cause == "errors"):
+            return FAILED
+        if self.stopped is not None and self.stopped.cause == "budget":
+            return BUDGET
+        if self.counts["conflicts"] or self.differences or (self.check and self.pending):
+            return DIFFERENCES
+        return OK
+
+    @property
+    def status(self) -> str:
+        """The exit code as a word."""
+        return "interrupted" if self.exit_code >= 128 else _STATUS.get(self.exit_code, "error")
+
+    def envelope(self) -> dict[str, Any]:
+        """All of the report but its items."""
+        return {
+            "schema": SCHEMA, "command": self.command, "version": self.version, "run_id": self.run_id,
+            "started": self.started, "finished": self.finished, "dry_run": self.dry_run, "status": self.status,
+            "exit_code": self.exit_code, "engine": self.engine, "conditional": self.conditional,
+            "target": {
+                "alias": self.target.alias, "bucket": self.target.bucket, "prefix": self.target.prefix,
+                "endpoint": self.target.endpoint, "region": self.target.region,
+            },
+            "counts": {name: self.counts[name] for name in COUNTS},
+            "bytes": {"planned": self.planned_bytes, "sent": self.sent_bytes},
+            "requests": dict(sorted(self.requests.items())),
+            "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
+            "error": failure_as_dict(self.error),
+        }  # fmt: skip
+
+    def write_json(self, items: Iterable[str]) -> Iterator[str]:
+        """The report as one JSON object, in pieces; `items` are JSON texts already, and need not fit into memory."""
+        yield json.dumps(self.envelope())[:-1] + ', "items": ['
+        for number, item in enumerate(items):
+            yield (",\n" if number else "\n") + item
+        yield "], " + json.dumps({"findings": self.findings_as_dicts()})[1:]
+
+    def findings_as_dicts(self) -> list[dict[str, Any]]:
+        """The findings, for JSON."""
+        return [{"id": f.id, "level": f.level, "name": printable(f.name), "detail": f.detail} for f in self.findings]
+
+
+def failure_as_dict(failure: Failure | None) -> dict[str, Any] | None:
+    """An error as the report shows it."""
+    if failure is None:
+        return None
+    return {"code": failure.code, "http": failure.http, "hint": failure.hint, "message": printable(failure.message)}
+
+
+def item_as_json(outcome: Outcome, **extra: str) -> str:
+    """One name's outcome as the report shows it."""
+    if outcome.detail:
+        extra["detail"] = str(printable(outcome.detail))
+    return json.dumps({
+        **extra, "name": printable(outcome.name), "key": printable(outcome.key), "action": outcome.action.value,
+        "reason": outcome.reason.value if outcome.reason else None, "size": outcome.size,
+        "result": outcome.result.value, "error": failure_as_dict(outcome.error),
+    })  # fmt: skip
+
+
+def printable(text: str | None) -> str | None:
+    """Text that strict JSON parsers take: a byte of a file name that is not UTF-8 becomes `\\xff`, never a surrogate."""
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def belongs_in_items(outcome: Outcome, verbosity: int) -> bool:
+    """Whether the report's `items` hold this outcome: trouble and choices always, uploads from 2, the rest from 3."""
+    if outcome.result is Result.FAILED or outcome.action in (
+        Action.KEEP, Action.CONFLICT, Action.DELETE, Action.ORPHAN, Action.FIX
+    ):  # fmt: skip
+        return True
+    if outcome.action is Action.SKIP:
+        quiet = (None, Reason.IGNORED, Reason.JUNK)
+        return outcome.reason not in quiet or verbosity >= (3 if outcome.reason is None else 2)
+    return verbosity >= (2 if outcome.action is Action.UPLOAD else 3)

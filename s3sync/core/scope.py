@@ -1,0 +1,89 @@
+"""Which names a run is about. The same question is put to both sides: what the file side leaves out is no orphan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from .comparison import Reason
+
+HIDDEN = ".s3sync/"
+"""What this project keeps for itself in a bucket lies under this prefix."""
+
+_JUNK = (".DS_Store", "Thumbs.db", "desktop.ini", ".nfs*")
+
+_SECRET_FILES = (
+    "*.env*", "*.sqlite3", "*.db", "*.sql", "*.dump", "*.bak", "*.pem", "*.key", "*.p12", "*.pfx", "*.kdbx", "id_*",
+    "*.tfstate", "*credentials*", ".htpasswd", "settings*.py", "*.py", "*.pyc",
+)  # fmt: skip
+_PUBLIC_DOTFILES = (".well-known",)
+
+
+def is_junk(base: str) -> bool:
+    """Whether a file of this base name is an operating system's litter."""
+    return base in _JUNK[:3] or base.startswith(".nfs")
+
+
+def is_secret(name: str) -> bool:
+    """Whether a name tells that its content is not for everybody: keys, dumps, dotfiles, source code.
+
+    Dotfiles and dot folders count, but for `.well-known/` (RFC 8615), which is made to be public.
+    """
+    parts = name.lower().split("/")
+    if any(part.startswith(".") and part not in _PUBLIC_DOTFILES for part in parts):
+        return True
+    return any(fnmatchcase(parts[-1], pattern) for pattern in _SECRET_FILES)
+
+
+def matches(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a glob matches the base name or the whole name (the rule of Django's `get_files`)."""
+    base = name.rpartition("/")[2]
+    return any(fnmatchcase(base, pattern) or fnmatchcase(name, pattern) for pattern in patterns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """The names that `--prefix`, `--include`, `--ignore` and the junk rule leave."""
+
+    prefix: str = ""
+    ignore: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+    """Names that begin so lie in another alias's location; without a file here they are the other's."""
+    held_back: Callable[[str], bool] | None = field(default=None, compare=False)
+    """Names that are never sent (the secret guard), though their files are there."""
+
+    def leaves_out_folder(self, name: str) -> bool:
+        """Whether nothing below this folder is in scope, so that the walk need not enter it."""
+        inside = name + "/"
+        if not (inside.startswith(self.prefix) or self.prefix.startswith(inside)):
+            return True
+        return inside.startswith(HIDDEN) or matches(name, self.ignore)
+
+    def leaves_out_file(self, name: str) -> Reason | None:
+        """Why a file whose folders are in scope is not, or None."""
+        if not name.startswith(self.prefix) or matches(name, self.ignore):
+            return Reason.IGNORED
+        if self.include and not self._included(name):
+            return Reason.IGNORED
+        if is_junk(name.rpartition("/")[2]):
+            return Reason.JUNK
+        return None
+
+    def leaves_out_object(self, name: str) -> bool:
+        """Whether an object of this name that has no file is none of this run's business."""
+        if name.endswith("/") or name.startswith((HIDDEN, *self.foreign)) or self.leaves_out_file(name):
+            return True
+        if self.ignore and any(matches(folder, self.ignore) for folder in _folders(name)):
+            return True
+        return self.held_back is not None and self.held_back(name)
+
+    def _included(self, name: str) -> bool:
+        return matches(name, self.include) or any(matches(folder, self.include) for folder in _folders(name))
+
+
+def _folders(name: str) -> list[str]:
+    """`a/b/c.txt` -> `a`, `a/b`."""
+    parts = name.split("/")[:-1]
+    return ["/".join(parts[: end + 1]) for end in range(len(parts))]
