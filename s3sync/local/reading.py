@@ -1,0 +1,230 @@
+"""Reads files that others may write at the same moment, and computes all that is asked about their bytes in one pass."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import os
+import stat
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
+from ..core.objects import Digest, LocalFile
+
+_CHUNK = 1024 * 1024
+_TRIES = 3
+
+Render = Callable[[IO[bytes]], IO[bytes]]
+"""Makes of a file's bytes those that are sent."""
+
+
+class Restless(Exception):
+    """The file changed each time while it was read."""
+
+
+class NotRegular(Exception):
+    """The name no longer leads to a regular file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One consistent reading of a file."""
+
+    file: LocalFile
+    """As it was when it was read."""
+    digest: Digest
+    data: bytes | None
+    """The bytes to be sent, if they were small enough to be kept."""
+    path: str
+    """Where the bytes to be sent lie on the disk: the file itself, or a temporary one that holds its rendering."""
+
+    def discard(self) -> None:
+        """Removes the temporary file, if there is one."""
+        if self.path != self.file.path:
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)
+
+
+def read(
+    file: LocalFile,
+    *,
+    render: Render | None = None,
+    keep: int,
+    part_sizes: Sequence[int] = (),
+    checksums: Sequence[str] = (),
+) -> Reading:
+    """The file's bytes as they would be sent, and their digest. Any thread may call.
+
+    Bytes are kept in memory if there are at most `keep` of them. Raises OSError (also FileNotFoundError), `NotRegular`, or
+    `Restless` if the file was written to during three readings.
+    """
+    for _ in range(_TRIES):
+        # A link put in the file's place, a FIFO or a device must neither lead elsewhere nor block.
+        descriptor = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb", buffering=0) as stream:
+            before = os.fstat(descriptor)
+            if not stat.S_ISREG(before.st_mode):
+                raise NotRegular(file.name)
+            reading = _read_open(file, stream, before, render, keep, part_sizes, checksums)
+            after = os.fstat(descriptor)
+        if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns) and (
+            render is not None or reading.digest.size == after.st_size
+        ):
+            return reading
+        reading.discard()
+    raise Restless(file.name)
+
+
+def is_unchanged(file: LocalFile) -> bool:
+    """Whether the path still leads to the same file with the same size and time."""
+    try:
+        status = os.stat(file.path, follow_symlinks=False)
+    except OSError:
+        return False
+    return (status.st_ino, status.st_size, status.st_mtime_ns) == (file.inode, file.size, file.mtime_ns)
+
+
+def _read_open(
+    file: LocalFile, stream: Any, status: os.stat_result, render: Render | None, keep: int,
+    part_sizes: Sequence[int], checksums: Sequence[str],
+) -> Reading:  # fmt: skip
+    now = LocalFile(
+        file.name, file.path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+    )  # fmt: skip
+    if render is None and status.st_size <= keep and not part_sizes and not checksums:
+        data = stream.read(status.st_size + 1) or b""
+        while len(data) < status.st_size and (more := stream.read(status.st_size + 1 - len(data))):
+            data += more
+        return Reading(now, Digest(len(data), _md5(data)), data, file.path)
+    source = stream if render is None else render(stream)
+    digester = _Digester(part_sizes, checksums)
+    kept: list[bytes] | None = []
+    copy = _Copy(render is not None)
+    try:
+        for chunk in iter(lambda: source.read(_CHUNK), b""):
+            digester.update(chunk)
+            if kept is not None:
+                kept.append(chunk)
+                if digester.size > keep:
+                    copy.write(kept)
+                    kept = None
+            else:
+                copy.write((chunk,))
+    except BaseException:
+        copy.discard()
+        raise
+    return Reading(now, digester.digest(), None if kept is None else b"".join(kept), copy.close() or file.path)
+
+
+class _Copy:
+    """A temporary file, made when the first bytes come, if it is wanted at all."""
+
+    def __init__(self, wanted: bool) -> None:
+        self._wanted = wanted
+        self._stream: IO[bytes] | None = None
+
+    def write(self, chunks: Sequence[bytes]) -> None:
+        if not self._wanted:
+            return
+        if self._stream is None:
+            self._stream = tempfile.NamedTemporaryFile(prefix="s3sync-", delete=False)  # noqa: SIM115
+        self._stream.writelines(chunks)
+
+    def close(self) -> str | None:
+        if self._stream is None:
+            return None
+        self._stream.close()
+        return self._stream.name
+
+    def discard(self) -> None:
+        name = self.close()
+        if name is not None:
+            os.unlink(name)
+
+
+def _md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+class _Digester:
+    """Feeds every computation that was asked for."""
+
+    def __init__(self, part_sizes: Sequence[int], checksums: Sequence[str]) -> None:
+        self.size = 0
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._parts = {size: _Parts(size) for size in part_sizes}
+        self._checksums = {name: CHECKSUMS[name]() for name in checksums}
+
+    def update(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        self._md5.update(chunk)
+        for parts in self._parts.values():
+            parts.update(chunk)
+        for checksum in self._checksums.values():
+            checksum.update(chunk)
+
+    def digest(self) -> Digest:
+        return Digest(
+            self.size, self._md5.hexdigest(), {size: parts.etag() for size, parts in self._parts.items()},
+            {name: base64.b64encode(checksum.digest()).decode() for name, checksum in self._checksums.items()},
+        )  # fmt: skip
+
+
+class _Parts:
+    """S3's ETag of a multipart upload: the MD5 of the parts' MD5s, and their number."""
+
+    def __init__(self, part_size: int) -> None:
+        self._part_size, self._room = part_size, part_size
+        self._whole = hashlib.md5(usedforsecurity=False)
+        self._part = hashlib.md5(usedforsecurity=False)
+        self._count = 0
+
+    def update(self, chunk: bytes) -> None:
+        view = memoryview(chunk)
+        while view:
+            if not self._room:
+                self._end_part()
+            self._part.update(view[: self._room])
+            taken = min(self._room, len(view))
+            self._room -= taken
+            view = view[taken:]
+
+    def _end_part(self) -> None:
+        self._whole.update(self._part.digest())
+        self._count += 1
+        self._part = hashlib.md5(usedforsecurity=False)
+        self._room = self._part_size
+
+    def etag(self) -> str:
+        self._end_part()
+        return f"{self._whole.hexdigest()}-{self._count}"
+
+
+class _Crc32:
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, chunk: bytes) -> None:
+        self._value = zlib.crc32(chunk, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(4, "big")
+
+
+CHECKSUMS: dict[str, Callable[[], Any]] = {
+    "CRC32": _Crc32,
+    "SHA1": lambda: hashlib.sha1(usedforsecurity=False),
+    "SHA256": hashlib.sha256,
+}
+"""S3's names of the checksums that the standard library can compute."""
+
+
+@contextlib.contextmanager
+def temporary_spool() -> Iterator[IO[str]]:
+    """A text file for lists that may not fit into memory; gone when it is left."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogateescape", prefix="s3sync-") as spool:
+        yield spool

@@ -1,0 +1,253 @@
+"""What earlier runs knew, in one SQLite file. Losing it costs time and makes the tool more careful, nothing else.
+
+*Fingerprints* save hashing: they hold for a file while inode, size, mtime and ctime are as they were, for one *variant*
+(how the target renders in general) and *encoding* (how this file was rendered). *Known* objects are those that we sent or
+found equal; their record tells a user's upload from our own. The bucket's listing is always the truth about the bucket.
+
+No write-ahead log: it needs shared memory, which network file systems don't have (SQLite, "Write-Ahead Logging").
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import platformdirs
+
+from ..core.objects import Fingerprint, Known, LocalFile
+
+FILE_NAME = "state.sqlite3"
+_VERSION = 1
+_BATCH = 2000
+_SETTLED_NS = 2_000_000_000
+"""A file that changed less than this ago may change again within its time stamp's resolution (as git's index has it)."""
+
+_SCHEMA = """
+CREATE TABLE fingerprint (root TEXT, variant TEXT, name TEXT, encoding TEXT, inode INT, size INT, mtime_ns INT,
+    ctime_ns INT, sent_size INT, md5 BLOB, PRIMARY KEY (root, variant, name)) WITHOUT ROWID;
+CREATE TABLE known (target TEXT, key TEXT, etag TEXT, size INT, sent_size INT, md5 BLOB,
+    PRIMARY KEY (target, key)) WITHOUT ROWID;
+CREATE TABLE fact (target TEXT, name TEXT, value TEXT, PRIMARY KEY (target, name)) WITHOUT ROWID;
+"""
+
+T = TypeVar("T")
+
+
+def default_directory() -> Path | None:
+    """The user's state directory for this project, or None for a user without a home."""
+    try:
+        return platformdirs.user_state_path("s3sync")
+    except (RuntimeError, OSError):
+        return None
+
+
+class _Ahead(Generic[T]):
+    """Reads a table in the order in which a sorted walk asks, a batch of rows at a time.
+
+    A name before the batch (a file without its place in the order) is asked for singly.
+    """
+
+    def __init__(self, fetch: Callable[[str, int], list[tuple[str, T]]]) -> None:
+        self._fetch = fetch
+        self._rows: dict[str, T] = {}
+        self._first, self._last, self._ended = "", "", False
+
+    def get(self, name: str) -> T | None:
+        if name < self._first:
+            rows = self._fetch(name, 1)
+            return rows[0][1] if rows and rows[0][0] == name else None
+        if name > self._last and not self._ended:
+            rows = self._fetch(name, _BATCH)
+            self._rows = dict(rows)
+            self._first, self._ended = name, len(rows) < _BATCH
+            self._last = rows[-1][0] if rows else name
+        return self._rows.get(name)
+
+
+class State:
+    """One run's view of the state file. Used by one thread; writes are collected and stored in batches.
+
+    Never raises for trouble with the file: it warns once, through `warn`, and goes on in memory.
+    """
+
+    def __init__(
+        self, directory: Path | None, *, root: str, target: str, variant: str, warn: Callable[[str], None]
+    ) -> None:
+        self._root, self._target, self._variant, self._warn = root, target, variant, warn
+        self._new_fingerprints: list[tuple[Any, ...]] = []
+        self._new_known: dict[str, tuple[Any, ...]] = {}
+        self._forgotten: list[tuple[str, str]] = []
+        self._flushed = time.monotonic()
+        self._read_only = False
+        self._database = self._open(directory)
+        self._fingerprints: _Ahead[tuple[Any, ...]] = _Ahead(self._fetch_fingerprints)
+        self._known: _Ahead[Known] = _Ahead(self._fetch_known)
+
+    def fingerprint(self, file: LocalFile, encoding: str) -> Fingerprint | None:
+        """The fingerprint of a file that has not changed since it was taken."""
+        row = self._fingerprints.get(file.name)
+        if row is None or row[:5] != (encoding, file.inode, file.size, file.mtime_ns, file.ctime_ns):
+            return None
+        return Fingerprint(row[5], row[6].hex())
+
+    def known(self, key: str) -> Known | None:
+        """The record of the object under this key."""
+        pending = self._new_known.get(key)
+        if pending is not None:
+            return Known(pending[2], pending[3], Fingerprint(pending[4], pending[5].hex()))
+        return self._known.get(key)
+
+    def remember_fingerprint(self, file: LocalFile, encoding: str, fingerprint: Fingerprint) -> None:
+        """Keeps a fingerprint, unless the file changed a moment ago."""
+        if time.time_ns() - max(file.mtime_ns, file.ctime_ns) < _SETTLED_NS:
+            return
+        self._new_fingerprints.append((
+            self._root, self._variant, file.name, encoding, file.inode, file.size, file.mtime_ns, file.ctime_ns,
+            fingerprint.size, bytes.fromhex(fingerprint.md5),
+        ))  # fmt: skip
+        self._flush_if_due()
+
+    def remember_known(self, key: str, known: Known) -> None:
+        """Records an object that we sent or found equal."""
+        fingerprint = known.fingerprint
+        self._new_known[key] = (
+            self._target, key, known.etag, known.size, fingerprint.size, bytes.fromhex(fingerprint.md5)
+        )  # fmt: skip
+        self._flush_if_due()
+
+    def forget(self, key: str) -> None:
+        """Drops the record of an object that we deleted."""
+        self._new_known.pop(key, None)
+        self._forgotten.append((self._target, key))
+
+    def fact(self, name: str) -> str | None:
+        """What was found out about the target itself."""
+        rows = self._query("SELECT value FROM fact WHERE target = ? AND name = ?", (self._target, name))
+        return rows[0][0] if rows else None
+
+    def remember_fact(self, name: str, value: str) -> None:
+        """Keeps what was found out about the target."""
+        self._write(lambda: self._database.execute(
+            "INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", (self._target, name, value)
+        ))  # fmt: skip
+
+    def flush(self) -> None:
+        """Stores what was collected."""
+        self._flushed = time.monotonic()
+        if not (self._new_fingerprints or self._new_known or self._forgotten):
+            return
+        fingerprints, known, forgotten = self._new_fingerprints, self._new_known, self._forgotten
+        self._new_fingerprints, self._new_known, self._forgotten = [], {}, []
+
+        def store() -> None:
+            self._database.executemany("DELETE FROM known WHERE target = ? AND key = ?", forgotten)
+            self._database.executemany("INSERT OR REPLACE INTO known VALUES (?,?,?,?,?,?)", known.values())
+            self._database.executemany("INSERT OR REPLACE INTO fingerprint VALUES (?,?,?,?,?,?,?,?,?,?)", fingerprints)
+
+        self._write(store)
+
+    def close(self) -> None:
+        """Stores what was collected and lets go of the file."""
+        self.flush()
+        with contextlib.suppress(sqlite3.Error):
+            self._database.close()
+
+    def _flush_if_due(self) -> None:
+        due = len(self._new_fingerprints) + len(self._new_known)
+        if due >= 4 * _BATCH or (due % 64 == 0 and time.monotonic() - self._flushed > 1.0):
+            self.flush()
+
+    def _fetch_fingerprints(self, name: str, limit: int) -> list[tuple[str, tuple[Any, ...]]]:
+        rows = self._query(
+            "SELECT name, encoding, inode, size, mtime_ns, ctime_ns, sent_size, md5 FROM fingerprint"
+            " WHERE root = ? AND variant = ? AND name >= ? ORDER BY name LIMIT ?",
+            (self._root, self._variant, name, limit),
+        )
+        return [(row[0], row[1:]) for row in rows]
+
+    def _fetch_known(self, key: str, limit: int) -> list[tuple[str, Known]]:
+        rows = self._query(
+            "SELECT key, etag, size, sent_size, md5 FROM known WHERE target = ? AND key >= ? ORDER BY key LIMIT ?",
+            (self._target, key, limit),
+        )
+        return [(row[0], Known(row[1], row[2], Fingerprint(row[3], row[4].hex()))) for row in rows]
+
+    def _query(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
+        try:
+            return self._database.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            self._lose(error)
+            return []
+
+    def _write(self, store: Callable[[], object]) -> None:
+        if self._read_only:
+            return
+        try:
+            with self._database:
+                store()
+        except sqlite3.Error as error:
+            self._lose(error)
+
+    def _lose(self, error: Exception) -> None:
+        if not self._read_only:
+            self._read_only = True
+            self._warn(f"The state file can't be used ({error}): going on without it; the next run will hash more.")
+
+    def _open(self, directory: Path | None) -> sqlite3.Connection:
+        if directory is None:
+            self._warn("No state directory (this user has no home): set S3SYNC_STATE_DIR to keep what a run learns.")
+            return _connect(":memory:")
+        path = directory / FILE_NAME
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return _connect(str(path))
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                return self._in_memory(path, error)
+            return self._replace_corrupt(path, error)
+        except OSError as error:
+            return self._in_memory(path, error)
+
+    def _replace_corrupt(self, path: Path, error: Exception) -> sqlite3.Connection:
+        aside = path.with_name(f"{path.name}.corrupt-{time.time_ns()}")
+        try:
+            os.replace(path, aside)
+            connection = _connect(str(path))
+        except (OSError, sqlite3.Error) as again:
+            return self._in_memory(path, again)
+        self._warn(f"The state file {path} was damaged ({error}): kept as {aside.name}, started anew.")
+        return connection
+
+    def _in_memory(self, path: Path, error: Exception) -> sqlite3.Connection:
+        self._warn(f"The state file {path} can't be used ({error}): going on in memory; the next run will hash more.")
+        return _connect(":memory:")
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    """Opens a state file, and makes its tables if it is new."""
+    database = sqlite3.connect(path, timeout=30.0)
+    try:
+        database.execute("PRAGMA synchronous = NORMAL")
+        version = database.execute("PRAGMA user_version").fetchone()[0]
+        if version > _VERSION:
+            raise sqlite3.OperationalError(f"it was written by a newer version (format {version})")
+        if version == 0:
+            with database:
+                database.execute("BEGIN IMMEDIATE")
+                if database.execute("PRAGMA user_version").fetchone()[0] == 0:
+                    for statement in _SCHEMA.split(";"):
+                        database.execute(statement)
+                    database.execute(f"PRAGMA user_version = {_VERSION}")
+        else:
+            # Asks for a write, so that a file we may only read is found out now and not after the first upload.
+            database.execute("BEGIN IMMEDIATE")
+            database.rollback()
+    except BaseException:
+        database.close()
+        raise
+    return database

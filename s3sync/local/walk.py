@@ -1,0 +1,188 @@
+"""A sorted walk over a folder that never follows a link out of it and never stops at what it can't read.
+
+The order is that of the keys in S3: each folder's entries sorted by name, with `/` appended to folders. Code points sort
+like UTF-8's bytes, so names need no encoding; names that are not UTF-8 have no place among keys and come first.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from ..core.comparison import Reason
+from ..core.events import Failure
+from ..core.objects import LocalFile
+from ..core.plan import Entry, Passed
+from ..core.scope import Scope
+
+MAX_KEY_BYTES = 1024
+"""Amazon S3 User Guide, "Naming Amazon S3 objects": at most 1,024 bytes of UTF-8."""
+
+
+NOT_UTF8 = Failure("NotUTF8", hint="S3 keys are UTF-8: rename the file", message="the name is not UTF-8")
+TOO_LONG = Failure("KeyTooLongError", hint="rename the file: a key has at most 1,024 bytes of UTF-8")
+
+
+class _Found(NamedTuple):
+    """One directory entry: what it is sorted by, and whether it is a folder itself (a link to one is not)."""
+
+    order: str
+    entry: os.DirEntry[str]
+    folder: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Walk:
+    """Iterate once, in one thread. Afterwards `complete` tells whether every folder could be read."""
+
+    root: str
+    scope: Scope
+    hold: Callable[[LocalFile], None]
+    """Takes a file that has no place in the sorted stream."""
+    is_regular: Callable[[str], bool]
+    """Whether a name's key is just the prefix and the name."""
+    follow_symlinks: bool = False
+    min_age: float = 0.0
+    now: Callable[[], float] = time.time
+    key_overhead: int = 0
+    """Bytes that the key has before the name."""
+    complete: bool = True
+    files: int = 0
+    """Regular files in scope so far."""
+
+    def __iter__(self) -> Iterator[Entry]:
+        root = os.path.realpath(self.root)
+        status = os.stat(root)
+        yield from self._folder(root, root, "", ((status.st_dev, status.st_ino),))
+
+    def _folder(self, root: str, path: str, name: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry]:
+        """Everything below one folder; `name` is empty for the root, and ends with `/` below it."""
+        try:
+            with os.scandir(path) as entries:
+                found = [_sortable(entry) for entry in entries]
+        except FileNotFoundError:
+            yield Passed(name[:-1], Reason.VANISHED, folder=True)
+            return
+        except OSError as error:
+            self.complete = False
+            yield Passed(name[:-1], failure=unreadable(error), folder=True)
+            return
+        odd = [item for item in found if not self._in_order(name + item.entry.name)]
+        if odd:
+            for item in odd:
+                yield from self._set_aside(root, item, name, above)
+            found = [item for item in found if item not in odd]
+        found.sort(key=_order)
+        for item in found:
+            if item.folder or item.entry.is_symlink():
+                yield from self._branch(root, item, name + item.entry.name, above)
+            elif (leaf := self._leaf(item.entry, name + item.entry.name)) is not None:
+                yield leaf
+
+    def _in_order(self, name: str) -> bool:
+        return (name.isascii() or _is_utf8(name)) and self.is_regular(name)
+
+    def _set_aside(self, root: str, item: _Found, parent: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry]:
+        """Walks an entry that has no place among the keys: files are held, the rest is passed."""
+        name = parent + item.entry.name
+        below: Iterable[Entry | None]
+        if item.folder or item.entry.is_symlink():
+            below = self._branch(root, item, name, above)
+        else:
+            below = (self._leaf(item.entry, name),)
+        for entry in below:
+            if entry is None:
+                continue
+            if not _is_utf8(entry.name):
+                reason = entry.reason if isinstance(entry, Passed) else None
+                yield Passed(entry.name, reason, None if reason else NOT_UTF8, storable=False)
+            elif isinstance(entry, Passed):
+                yield replace(entry, storable=False)
+            else:
+                self.hold(entry)
+
+    def _branch(self, root: str, item: _Found, name: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry]:
+        """A folder, or a link: it is followed where it stays inside the root, or the user said so; never in a circle."""
+        linked = not item.folder
+        path = os.path.realpath(item.entry.path) if linked else item.entry.path
+        allowed = not linked or self.follow_symlinks or path == root or path.startswith(root.rstrip(os.sep) + os.sep)
+        try:
+            status = os.stat(path, follow_symlinks=False)
+        except OSError as error:
+            if linked:
+                yield Passed(name, Reason.LINK)
+            elif isinstance(error, FileNotFoundError):
+                yield Passed(name, Reason.VANISHED, folder=True)
+            else:
+                self.complete = False
+                yield Passed(name, failure=unreadable(error), folder=True)
+            return
+        if not stat.S_ISDIR(status.st_mode):
+            yield from filter(None, (self._file(name, path, status) if allowed else Passed(name, Reason.LINK),))
+            return
+        identity = (status.st_dev, status.st_ino)
+        if self.scope.leaves_out_folder(name):
+            return
+        if identity in above or not allowed:
+            yield Passed(name, Reason.LINK, folder=True)
+        else:
+            yield from self._folder(root, path, name + "/", (*above, identity))
+
+    def _leaf(self, entry: os.DirEntry[str], name: str) -> Entry | None:
+        try:
+            return self._file(name, entry.path, entry.stat(follow_symlinks=False))
+        except FileNotFoundError:
+            return Passed(name, Reason.VANISHED)
+        except OSError as error:
+            return Passed(name, failure=unreadable(error))
+
+    def _file(self, name: str, path: str, status: os.stat_result) -> Entry | None:
+        if not name.startswith(self.scope.prefix):
+            return None
+        reason = self.scope.leaves_out_file(name)
+        if reason is not None:
+            return Passed(name, reason)
+        if not stat.S_ISREG(status.st_mode):
+            return Passed(name, Reason.SPECIAL)
+        if self.min_age and status.st_mtime > self.now() - self.min_age:
+            return Passed(name, Reason.YOUNG)
+        if len(name) * 4 + self.key_overhead > MAX_KEY_BYTES and self._too_long(name):
+            return Passed(name, failure=TOO_LONG)
+        self.files += 1
+        return LocalFile(name, path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+    def _too_long(self, name: str) -> bool:
+        return len(name.encode("utf-8", "surrogateescape")) + self.key_overhead > MAX_KEY_BYTES
+
+
+def _sortable(entry: os.DirEntry[str]) -> _Found:
+    folder = entry.is_dir(follow_symlinks=False)
+    return _Found(entry.name + "/" if folder or _leads_to_folder(entry) else entry.name, entry, folder)
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_symlink() and entry.is_dir()
+    except OSError:
+        return False
+
+
+def _order(item: _Found) -> str:
+    return item.order
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def unreadable(error: OSError) -> Failure:
+    """A file or folder that the operating system won't let us read, in words."""
+    return Failure("Unreadable", hint="make it readable for the user that runs this command", message=str(error.strerror))
