@@ -1,0 +1,34 @@
+"""System checks, tag `s3sync`: what stops newcomers and can be seen without network or credentials.
+
+Each id means one thing and is explained in docs/checks.md. Errors are for what cannot work, or works on another disk
+than its author believes; warnings for what works, but hardly as meant.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from s3sync.checks.backends import check_backends
+from s3sync.checks.ignored import check_ignored_settings
+from s3sync.checks.own import check_own_settings
+from s3sync.checks.targets import check_targets
+from s3sync.conf import conf
+from s3sync.s3.options import find_backends
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.apps import AppConfig
+    from django.core.checks import CheckMessage
+
+
+def check_project(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Everything that this project's settings give reason to say."""
+    storages = conf.storages
+    backends = find_backends(storages)
+    return [
+        *check_ignored_settings(storages),
+        *check_own_settings(),
+        *check_backends(backends),
+        *check_targets(storages, backends),
+    ]
