@@ -1,0 +1,28 @@
+"""What an answer to a PutObject means to an engine that only confirms."""
+
+from __future__ import annotations
+
+import re
+from xml.sax.saxutils import unescape
+
+from .transfer import Completion, HandedOver, Put, Refused, Stored
+from .wire import Connection
+
+
+def outcome(put: Put, answer: Connection) -> Completion:
+    """What an answer means: it confirms, or it is somebody else's to explain."""
+    if answer.status == 200:
+        headers = answer.headers
+        encryption = headers.get("x-amz-server-side-encryption")
+        if "x-amz-server-side-encryption-customer-algorithm" in headers:
+            encryption = "SSE-C"
+        return Stored(put, headers.get("etag", "").strip('"'), encryption)
+    if answer.status == 403 and _element(answer.body, "Code") == "AccessDenied":
+        return Refused(put, "AccessDenied", 403, _element(answer.body, "Message"))
+    return HandedOver(put, str(answer.status))
+
+
+def _element(document: bytes, name: str) -> str:
+    """The text of the first such element; S3's error documents are flat."""
+    found = re.search(rf"<{name}>([^<]*)</{name}>".encode(), document)
+    return unescape(found[1].decode("utf-8", "replace"), {"&quot;": '"', "&apos;": "'"}) if found else ""

@@ -1,0 +1,165 @@
+"""Asks botocore how it would send a PUT, and proves that a `Template` says the same.
+
+The requests are built and signed by the storage's own client, event hooks included, and go nowhere: we work on a
+shallow copy of the client whose transport only takes note. (A `before-send` hook on the client itself would not do:
+botocore caches its handler lists without a lock, so that with other threads on the client a probe could, once in a
+blue moon, be sent.)
+"""
+
+from __future__ import annotations
+
+import copy
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import md5, sha256
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.httpsession import URLLib3Session
+
+from .signing import Captured, Moment, NotFast, Template
+from .transfer import Condition, WriteParameters
+
+_AWKWARD = " a+b%2F~'\"(ü日😀)/./..//&=?#;,@:$!*|<>\\\x01\x7f"
+_EXPRESS = ("--x-s3", "--xa-s3")
+
+
+@dataclass(slots=True)
+class _Probe:
+    """One object that is never sent."""
+
+    key: str
+    body: bytes
+    condition: Condition | None
+
+    @property
+    def md5(self) -> bytes:
+        return md5(self.body, usedforsecurity=False).digest()
+
+    @property
+    def sha256(self) -> str:
+        return sha256(self.body).hexdigest()
+
+    def head_by(self, template: Template, now: Moment) -> bytes:
+        return template.head(self.key, len(self.body), self.md5.hex(), self.sha256, self.condition, now)
+
+
+def capture(
+    client: Any, bucket: str, parameters: WriteParameters, condition: Condition | None, keys: tuple[str, ...]
+) -> Template:
+    """A template for all PUTs with these parameters and this kind of condition; raises NotFast with the reason.
+
+    `keys` (at least one) are some of the keys that are going to be sent: a header that one of them changes shows. Takes
+    some milliseconds, sends nothing to S3, may fetch credentials. Any thread may call it while others use the client.
+    """
+    if bucket.endswith(_EXPRESS):
+        # botocore would ask for a session first, with a request of its own.
+        raise NotFast("an S3 Express bucket")
+    try:
+        return _proven(client, bucket, parameters, list(_probes(keys, condition)))
+    except NotFast:
+        raise
+    except Exception as error:
+        # boto3 will meet the same trouble and has the words for it.
+        raise NotFast(f"{type(error).__name__}: {error}") from error
+
+
+def credentials_of(client: Any) -> Any:
+    """The client's frozen credentials as of now; may refresh them, and so block. Raises NotFast if there are none."""
+    source = client._get_credentials()
+    if source is None:
+        raise NotFast("no credentials: the requests are not signed")
+    return source.get_frozen_credentials()
+
+
+def session_of(client: Any) -> Any:
+    """botocore's own HTTP session, which knows proxies and certificates; raises NotFast if it is another's."""
+    session = getattr(client._endpoint, "http_session", None)
+    if type(session) is not URLLib3Session:
+        raise NotFast(f"an HTTP session of another make ({type(session).__name__})")
+    return session
+
+
+def _proven(client: Any, bucket: str, parameters: WriteParameters, probes: list[_Probe]) -> Template:
+    requests = [_captured(client, bucket, parameters, probe) for probe in probes]
+    template = Template(requests[0], probes[0].key, probes[0].sha256)
+    credentials = credentials_of(client)
+    for probe, request in zip(probes, requests, strict=True):
+        if urlsplit(request.url)[:2] != urlsplit(template.url)[:2]:
+            raise NotFast("the server's address depends on the key")
+        now = Moment(dict(request.by_name())["x-amz-date"], credentials)
+        ours, theirs = probe.head_by(template, now), request.head()
+        if ours != theirs:
+            raise NotFast(f"{_first_difference(ours, theirs)} cannot be derived")
+    return template
+
+
+def _probes(keys: tuple[str, ...], condition: Condition | None) -> Iterator[_Probe]:
+    """Objects that differ in all that may differ: keys, sizes (none included), ETags."""
+    for number, key in enumerate((*keys, keys[-1] + _AWKWARD)):
+        stale = condition and (condition if condition.is_new else Condition(if_match=f"{number:032x}-{number + 1}"))
+        yield _Probe(key, b"probe" * number, stale)
+
+
+def _captured(client: Any, bucket: str, parameters: WriteParameters, probe: _Probe) -> Captured:
+    """What the client would send for one probe."""
+    note = _NoteTaker()
+    arguments = {**parameters.params, **condition_arguments(probe.condition)}
+    _detached(client, note).put_object(
+        Bucket=bucket, Key=probe.key, Body=probe.body, ContentMD5=b64encode(probe.md5).decode(), **arguments
+    )
+    if len(note.requests) != 1:
+        # A before-send hook of the user's (moto's in-process mock is one) has answered, or there was a second request.
+        raise NotFast(f"one PUT makes {len(note.requests)} requests")
+    request = note.requests[0]
+    if request.method != "PUT":
+        raise NotFast(f"the request is a {request.method}")
+    return Captured(request.url, [(_text(name), _text(value)) for name, value in request.headers.items()])
+
+
+def condition_arguments(condition: Condition | None) -> dict[str, str]:
+    """The condition as arguments of `put_object`."""
+    if condition is None:
+        return {}
+    return {"IfNoneMatch": "*"} if condition.is_new else {"IfMatch": f'"{condition.if_match}"'}
+
+
+class _NoteTaker:
+    """Stands where botocore's HTTP session stands, and answers everything with an empty 200."""
+
+    def __init__(self) -> None:
+        self.requests: list[Any] = []
+
+    def send(self, request: Any) -> AWSResponse:
+        self.requests.append(request)
+        return AWSResponse(request.url, 200, HTTPHeaders(), self)
+
+    def stream(self) -> Iterator[bytes]:
+        return iter(())
+
+
+def _detached(client: Any, session: _NoteTaker) -> Any:
+    """The client with another transport. Everything else, hooks and signer, is shared with the original."""
+    session_of(client)  # the attribute that we replace has to be the one that sends
+    endpoint = copy.copy(client._endpoint)
+    endpoint.http_session = session
+    # Not copy.copy(): a client's __getattr__ recurses while it is still empty.
+    detached = object.__new__(type(client))
+    detached.__dict__.update(client.__dict__, _endpoint=endpoint)
+    return detached
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def _first_difference(ours: bytes, theirs: bytes) -> str:
+    """Names the first line that differs, never its value: it may be a key or a token."""
+    for mine, other in zip(ours.split(b"\r\n"), theirs.split(b"\r\n"), strict=False):
+        if mine != other:
+            name = other.partition(b":")[0] if b":" in other[:60] else other[:4]
+            return name.decode("latin-1").strip()
+    return "the end"

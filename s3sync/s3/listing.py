@@ -1,0 +1,180 @@
+"""The bucket's listing: signed and sent by botocore, read by a parser of our own, which is ten times as fast."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import unquote_plus
+from xml.etree import ElementTree
+
+from botocore.awsrequest import AWSResponse
+
+from ..core.objects import RemoteObject
+from .detached import with_session
+
+_EMPTY = b'<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"></ListBucketResult>'
+_TRIES = 3
+
+
+class BrokenListing(Exception):
+    """The server's answer was no whole listing."""
+
+
+class Page:
+    """One page of at most 1,000 objects."""
+
+    __slots__ = ("next_token", "objects")
+
+    def __init__(self, objects: list[RemoteObject], next_token: str | None) -> None:
+        self.objects, self.next_token = objects, next_token
+
+
+class Listing:
+    """All objects under a prefix, in the server's order, fetched a page ahead by a thread of its own.
+
+    `requests` counts ListObjectsV2 calls; `skew` is the server's clock minus ours in seconds, as far as its `Date` tells.
+    """
+
+    def __init__(self, client: Any, bucket: str, prefix: str, *, on_page: Callable[[int], None] | None = None) -> None:
+        self._tap = _Tap(client._endpoint.http_session)
+        self._client = with_session(client, self._tap)
+        self._bucket, self._prefix, self._on_page = bucket, prefix, on_page
+        self.requests = 0
+        self.skew = 0.0
+        self._closed = threading.Event()
+        self._first: Page | None = None
+
+    def open(self) -> None:
+        """Fetches the first page. Raises what botocore raises: this is where wrong credentials and buckets show."""
+        self._first = self._fetch(None)
+
+    def __iter__(self) -> Iterator[RemoteObject]:
+        page, self._first = self._first or self._fetch(None), None
+        pages: queue.Queue[Page | BaseException | None] = queue.Queue(maxsize=2)
+        if page.next_token is None:
+            yield from page.objects
+            return
+        thread = threading.Thread(target=self._fetch_ahead, args=(page.next_token, pages), daemon=True)
+        thread.start()
+        try:
+            while True:
+                yield from page.objects
+                following = pages.get()
+                if following is None:
+                    return
+                if isinstance(following, BaseException):
+                    raise following
+                page = following
+        finally:
+            self._closed.set()
+
+    def _fetch_ahead(self, token: str | None, pages: queue.Queue[Page | BaseException | None]) -> None:
+        result: Page | BaseException | None = None
+        try:
+            while token is not None and not self._closed.is_set():
+                page = self._fetch(token)
+                token = page.next_token
+                self._hand_on(pages, page)
+        except BaseException as error:  # noqa: BLE001  the reading thread raises it
+            result = error
+        self._hand_on(pages, result)
+
+    def _hand_on(self, pages: queue.Queue[Page | BaseException | None], item: Page | BaseException | None) -> None:
+        while not self._closed.is_set():
+            try:
+                pages.put(item, timeout=0.2)
+                return
+            except queue.Full:
+                continue
+
+    def _fetch(self, token: str | None) -> Page:
+        for left in reversed(range(_TRIES)):
+            self.requests += 1
+            body = self._list(token)
+            try:
+                page = parse_page(body)
+                break
+            except (ElementTree.ParseError, ValueError, KeyError) as error:
+                if not left:
+                    raise BrokenListing(f"the listing of {self._bucket} could not be read: {error}") from error
+        if page.next_token is not None and page.next_token == token:
+            raise BrokenListing(f"the listing of {self._bucket} does not go on after {token!r}")
+        if self._on_page is not None:
+            self._on_page(len(page.objects))
+        return page
+
+    def _list(self, token: str | None) -> bytes:
+        arguments = {"Bucket": self._bucket, "Prefix": self._prefix, "EncodingType": "url"}
+        if token is not None:
+            arguments["ContinuationToken"] = token
+        self._note_clock(self._client.list_objects_v2(**arguments))
+        return self._tap.body
+
+    def _note_clock(self, answer: Any) -> None:
+        date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+        if date:
+            try:
+                skew = parsedate_to_datetime(date).timestamp() - time.time()
+            except ValueError:
+                return
+            # The header holds whole seconds and has travelled: less than two seconds says nothing.
+            self.skew = skew if abs(skew) > 2.0 else 0.0
+
+
+class _Tap:
+    """Stands in for botocore's HTTP session: keeps a good answer, and gives botocore's slow parser an empty one."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self.body = b""
+
+    def send(self, request: Any) -> AWSResponse:
+        self.body = b""
+        response: AWSResponse = self._session.send(request)
+        if response.status_code != 200:
+            return response
+        self.body = response.content
+        return AWSResponse(response.url, 200, response.headers, _Raw(_EMPTY))  # type: ignore[arg-type]
+
+
+class _Raw:
+    """What AWSResponse reads a body from."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
+        yield self._body
+
+
+def parse_page(body: bytes) -> Page:
+    """Reads one answer of ListObjectsV2. Raises ParseError or ValueError if it is not one, whole.
+
+    Keys come URL-encoded (`encoding-type=url`), as XML 1.0 can't hold all characters that a key may have.
+    """
+    root = ElementTree.fromstring(body)
+    namespace, _, tag = root.tag.rpartition("}")
+    if tag != "ListBucketResult":
+        raise ValueError(f"<{tag}> instead of <ListBucketResult>")
+    namespace = namespace + "}" if namespace else ""
+    encoded = root.findtext(namespace + "EncodingType") == "url"
+    names = {namespace + name: name for name in ("Key", "Size", "ETag", "LastModified", "StorageClass")}
+    objects = []
+    for contents in root.iter(namespace + "Contents"):
+        found = {names[child.tag]: child.text or "" for child in contents if child.tag in names}
+        key = found["Key"]
+        if encoded and ("%" in key or "+" in key):
+            key = unquote_plus(key)
+        objects.append(RemoteObject(
+            key, int(found["Size"]), found.get("ETag", "").strip('"'), found.get("LastModified", ""),
+            found.get("StorageClass", "STANDARD"),
+        ))  # fmt: skip
+    truncated = (root.findtext(namespace + "IsTruncated") or "false") == "true"
+    token = root.findtext(namespace + "NextContinuationToken") if truncated else None
+    if truncated and not token:
+        raise ValueError("the page is truncated but names no next one")
+    return Page(objects, token)

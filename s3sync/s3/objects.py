@@ -1,0 +1,69 @@
+"""Calls about one object, or one of its headers, through the storage's own client."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ..core.objects import Head
+from .errors import trouble_of
+
+MD5_METADATA = "s3sync-md5"
+"""User metadata that names the MD5 of an object whose ETag does not."""
+
+_CHECKSUMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
+
+
+def head_object(client: Any, bucket: str, key: str, *, checksums: bool = False) -> Mapping[str, Any] | None:
+    """What a HEAD answers, or None if there is no such object. Raises what botocore raises."""
+    arguments: dict[str, Any] = {"Bucket": bucket, "Key": key}
+    if checksums:
+        arguments["ChecksumMode"] = "ENABLED"
+    try:
+        answer: Mapping[str, Any] = client.head_object(**arguments)
+    except ClientError as error:
+        if trouble_of(error).http == 404:
+            return None
+        raise
+    return answer
+
+
+def content_facts(answer: Mapping[str, Any]) -> Head:
+    """What a HEAD tells of the content.
+
+    A checksum counts only if it covers the whole object: a composite one is made of the parts' ("Checking object
+    integrity", Amazon S3 User Guide).
+    """
+    whole = answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
+    found = {name: answer[f"Checksum{name}"] for name in _CHECKSUMS if answer.get(f"Checksum{name}")}
+    checksums = {name: value for name, value in found.items() if whole and "-" not in value}
+    return Head(
+        int(answer.get("ContentLength", 0)), etag_of(answer), encryption_of(answer), checksums,
+        answer.get("Metadata", {}).get(MD5_METADATA),
+    )  # fmt: skip
+
+
+def etag_of(answer: Mapping[str, Any]) -> str:
+    """An answer's ETag, without its quotes."""
+    return str(answer.get("ETag", "")).strip('"')
+
+
+def encryption_of(answer: Mapping[str, Any]) -> str | None:
+    """How an object is encrypted: `AES256`, `aws:kms`, `aws:kms:dsse`, `SSE-C`, or None."""
+    if answer.get("SSECustomerAlgorithm"):
+        return "SSE-C"
+    value: str | None = answer.get("ServerSideEncryption")
+    return value
+
+
+def leaves_etag_md5(encryption: str | None) -> bool:
+    """Whether an object stored in one piece with this encryption has its MD5 as ETag."""
+    return encryption in (None, "AES256")
+
+
+def content_md5(md5: str) -> str:
+    """The header's form of 32 hexadecimal digits (RFC 1864)."""
+    return base64.b64encode(bytes.fromhex(md5)).decode()

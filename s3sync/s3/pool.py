@@ -1,0 +1,137 @@
+"""The fast engine's connections: which are free, how more are made, and what ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+from .wire import Connection, Origin
+
+IDLE_LIMIT = 3.0
+"""Seconds after which an idle connection is not trusted any more: a server that has just dropped it looks the same."""
+
+
+class Listener(Protocol):
+    """Hears what comes of the pool's connections. Called from the event loop's thread only."""
+
+    def answered(self, connection: Connection) -> None:
+        """`status`, `headers` and `body` are there; the connection may already serve the next request."""
+
+    def broke(self, connection: Connection, code: str) -> None:
+        """No answer will come: the request may or may not have been carried out."""
+
+    def opened(self) -> None:
+        """There is one more connection to take."""
+
+    def unreachable(self, error: BaseException) -> None:
+        """A connection could not be made."""
+
+
+class Pool:
+    """Keep-alive connections to one origin, of one event loop; lives in that loop's thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, listener: Listener) -> None:
+        self.origin: Origin | None = None
+        """Set before the first connection is asked for."""
+        self.busy = 0
+        """Connections with a request under way."""
+        self._loop, self._listener = loop, listener
+        self._connections: set[Connection] = set()
+        self._idle: list[Connection] = []  # the warmest last
+        self._opening: set[asyncio.Task[None]] = set()
+        self._buffer = memoryview(bytearray(64 * 1024))
+
+    @property
+    def live(self) -> int:
+        return len(self._connections)
+
+    @property
+    def opening(self) -> int:
+        return len(self._opening)
+
+    def take(self) -> Connection | None:
+        """A connection that is ready for a request; give it to `send`, or `put_back`."""
+        oldest = time.monotonic() - IDLE_LIMIT
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.reusable and connection.active >= oldest:
+                return connection
+            connection.close()
+        return None
+
+    def put_back(self, connection: Connection) -> None:
+        self._idle.append(connection)
+
+    def send(self, connection: Connection, job: tuple[object, ...], head: bytes, body: bytes) -> None:
+        connection.job = job
+        self.busy += 1
+        connection.send(head, body)
+
+    def open(self, number: int) -> None:
+        """Begins to make so many more; the listener hears of each."""
+        for _ in range(number):
+            task = self._loop.create_task(self._open())
+            self._opening.add(task)
+            task.add_done_callback(self._opened)
+
+    def sweep(self) -> None:
+        """Every so often from now on: ends what has not moved for the origin's `read_timeout`.
+
+        asyncio runs the reads that are due before its timers, so that a loop that was held up ends nothing wrongly.
+        """
+        limit = self.origin.read_timeout if self.origin else 60.0
+        stale = time.monotonic() - limit
+        for connection in [each for each in self._connections if each.busy and each.active < stale]:
+            connection.abandon("timeout")
+        self._loop.call_later(min(1.0, limit / 4), self.sweep)
+
+    def abandon_all(self, code: str) -> None:
+        """Gives up every request under way."""
+        for connection in [each for each in self._connections if each.busy]:
+            connection.abandon(code)
+
+    def close(self) -> None:
+        """Ends all connections; to be called when the loop has been stopped."""
+        for task in self._opening:
+            task.cancel()
+        for connection in self._connections:
+            connection.close()
+        for _ in range(3):  # aborted transports tell their protocols, and close their sockets, in the next rounds
+            self._loop.run_until_complete(asyncio.sleep(0))
+
+    async def _open(self) -> None:
+        origin = self.origin
+        assert origin is not None
+        made = Connection(self, self._buffer)
+        opening = self._loop.create_connection(lambda: made, origin.host, origin.port, ssl=origin.tls)
+        await asyncio.wait_for(opening, origin.connect_timeout)
+        self._connections.add(made)
+        self._idle.append(made)
+
+    def _opened(self, task: asyncio.Task[None]) -> None:
+        self._opening.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is None:
+            self._listener.opened()
+        else:
+            self._listener.unreachable(error)
+
+    # What connections tell (wire.Owner)
+
+    def answered(self, connection: Connection) -> None:
+        self.busy -= 1
+        if connection.reusable:
+            self._idle.append(connection)
+        self._listener.answered(connection)
+
+    def broke(self, connection: Connection, code: str) -> None:
+        self.busy -= 1
+        self._listener.broke(connection, code)
+
+    def closed(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)

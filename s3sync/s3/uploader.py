@@ -1,0 +1,198 @@
+"""Sends prepared objects by whichever engine fits each, and vouches for what the servers answer.
+
+One thread calls `submit` and `settle`; nothing that an engine says reaches the caller unchecked: an answered ETag that is
+not the MD5 of what was sent is looked into, and a target off AWS has to prove once that it enforces conditional writes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .calls import CallCounter
+from .conditions import Conditions, Enforcement
+from .engine_boto3 import Boto3Engine
+from .engine_fast import FastEngine
+from .errors import trouble_of
+from .objects import content_facts, content_md5, head_object, leaves_etag_md5
+from .target import Target
+from .transfer import Completion, Deliver, HandedOver, Put, Refused, Stored, WriteParameters
+
+FAST_LIMIT = 8 * 1024 * 1024
+"""Bytes; larger bodies are streamed from the disk."""
+WINDOW_BYTES = 64 * 1024 * 1024
+"""Bytes of bodies that may be in memory at once."""
+
+Finished = Stored | Refused
+
+
+class Uploader:
+    """The transfer side of one run."""
+
+    def __init__(
+        self, target: Target, conditions: Conditions, calls: CallCounter, *, engine: str, workers: int | None, deliver: Deliver,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> None:  # fmt: skip
+        self._target, self._conditions, self._calls = target, conditions, calls
+        self._shapes: dict[tuple[WriteParameters, str], str | None] = {}
+        self._deliver = deliver
+        ceiling = workers or 128
+        self.boto3 = Boto3Engine(
+            target, conditions, deliver=deliver, workers=min(ceiling, 32), progress=progress
+        )  # fmt: skip
+        self.why_not_fast = "asked for boto3" if engine == "boto3" else target.why_not_fast
+        self.fast: FastEngine | None = None
+        if self.why_not_fast is None:
+            start = min(ceiling, 64 if target.is_aws else 16)
+            self.fast = FastEngine(
+                target.client, target.bucket, deliver=deliver, start=start, ceiling=ceiling
+            )  # fmt: skip
+        self._window = max(64, 4 * ceiling)
+        self._waiting: deque[Put] = deque()
+        self._proving: Put | None = None
+        self.count = 0
+        self.bytes = 0
+
+    @property
+    def engine(self) -> str:
+        """The engine that does the bulk, for the report."""
+        return "boto3" if self.fast is None or (self.why_not_fast and not self.fast.requests) else "fast"
+
+    @property
+    def full(self) -> bool:
+        """Whether as much is under way as memory and good manners allow."""
+        return self.count >= self._window or self.bytes >= WINDOW_BYTES
+
+    def submit(self, put: Put) -> None:
+        """Takes one object; never blocks."""
+        self.count += 1
+        self.bytes += len(put.body or b"")
+        if self._needs_proof and self._can_prove(put):
+            if self._proving is not None:
+                self._waiting.append(put)
+                return
+            self._proving = put
+        self._route(put)
+
+    def settle(self, completion: Completion) -> Finished | None:
+        """Takes what an engine delivered; None if the object goes on to the other engine."""
+        if isinstance(completion, HandedOver):
+            self.boto3.submit(completion.put)
+            return None
+        result = self._vouch(completion) if isinstance(completion, Stored) else completion
+        self.count -= 1
+        self.bytes -= len(result.put.body or b"")
+        if result.put is self._proving:
+            self._proving = None
+            if isinstance(result, Stored):
+                self._conditions.enforcement = self._prove(result.put)
+            self._resume()
+        return result
+
+    def cancel(self) -> None:
+        """Stops what has not begun; everything is still to be collected."""
+        while self._waiting:
+            self._deliver(Refused(self._waiting.popleft(), "Cancelled", None, "the run ended before it was sent"))
+        if self.fast is not None:
+            self.fast.cancel()
+        self.boto3.cancel()
+
+    def close(self) -> None:
+        """Ends threads and connections."""
+        if self.fast is not None:
+            self.fast.close()
+        self.boto3.close()
+
+    @property
+    def _needs_proof(self) -> bool:
+        return self._conditions.enforcement is Enforcement.UNPROVEN and not self._conditions.everywhere
+
+    def _can_prove(self, put: Put) -> bool:
+        return put.condition is not None and put.body is not None and not self._target.saves_itself
+
+    def _route(self, put: Put) -> None:
+        if self.fast is not None and self._may_go_fast(put):
+            self.fast.submit(put)
+        else:
+            self.boto3.submit(put)
+
+    def _may_go_fast(self, put: Put) -> bool:
+        if put.body is None or self.fast is None or self.fast.degraded is not None:
+            return False
+        condition = put.condition
+        if condition is not None and (
+            self._conditions.needs_head(single_put=True) or (self._conditions.bare_etags and not condition.is_new)
+        ):
+            return False
+        shape = (put.parameters, "" if condition is None else "new" if condition.is_new else "replaced")
+        if shape not in self._shapes:
+            with self._calls.paused():
+                self._shapes[shape] = self.fast.prepare(put.parameters, (put.key,))
+        reason = self._shapes[shape]
+        self.why_not_fast = self.why_not_fast or reason
+        return reason is None
+
+    def _resume(self) -> None:
+        waiting, self._waiting = self._waiting, deque()
+        for put in waiting:
+            self.count -= 1
+            self.bytes -= len(put.body or b"")
+            self.submit(put)
+
+    def _prove(self, put: Put) -> Enforcement:
+        """Sends a stored object once more on condition that there is none: 412 is the proof."""
+        try:
+            self._target.client.put_object(
+                Bucket=self._target.bucket, Key=put.key, Body=put.body, ContentMD5=content_md5(put.md5),
+                IfNoneMatch="*", **put.parameters.params,
+            )  # fmt: skip
+        except (ClientError, BotoCoreError) as error:
+            http = trouble_of(error).http
+            if http in (409, 412):
+                return Enforcement.ENFORCED
+            return Enforcement.REFUSED if http in (400, 501) else Enforcement.IGNORED
+        return Enforcement.IGNORED
+
+    def _vouch(self, stored: Stored) -> Finished:
+        """Compares the answered ETag with the bytes that were sent."""
+        put, encryption = stored.put, stored.encryption
+        expected = put.multipart_etag or put.md5
+        if self._target.saves_itself or stored.etag in (expected, put.md5):
+            return stored
+        if not leaves_etag_md5(encryption):
+            self._target.etags_are_md5 = False
+            return stored
+        if not self._target.etags_are_md5:
+            return stored
+        return self._look_into(stored)
+
+    def _look_into(self, stored: Stored) -> Finished:
+        put, target = stored.put, self._target
+        try:
+            answer = head_object(target.client, target.bucket, put.key)
+            facts = content_facts(answer) if answer is not None else None
+            if facts is not None and facts.size == put.size:
+                if facts.etag in (put.md5, put.multipart_etag):
+                    return Stored(put, facts.etag, facts.encryption)
+                if not facts.etag_is_md5 or self._reads_back(put):
+                    target.etags_are_md5 = False
+                    return Stored(put, facts.etag, facts.encryption)
+        except (ClientError, BotoCoreError) as error:
+            trouble = trouble_of(error)
+            return Refused(put, trouble.code, trouble.http, f"its ETag could not be looked into: {trouble.message}")
+        return Refused(put, "BadDigest", None, f"the server answered ETag {stored.etag}, but {put.md5} was sent")
+
+    def _reads_back(self, put: Put) -> bool:
+        """Whether an endpoint whose ETags are no MD5 gives back what was sent. Asked once for a target."""
+        if self._target.is_aws:
+            return False
+        body = self._target.client.get_object(Bucket=self._target.bucket, Key=put.key)["Body"]
+        digest = hashlib.md5(usedforsecurity=False)
+        for chunk in body.iter_chunks(1024 * 1024):
+            digest.update(chunk)
+        return digest.hexdigest() == put.md5
+
+
