@@ -1,0 +1,129 @@
+"""Deletes, last of all: only objects that we know, that nobody replaced, and whose files a complete walk did not find."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import IO
+
+from ..core.comparison import Action
+from ..core.events import Finding, Outcome, Result
+from ..core.objects import RemoteObject
+from ..local.state import State
+from ..s3.conditions import Conditions, Enforcement
+from ..s3.errors import REMOTE_ERRORS, trouble_of
+from ..s3.objects import etag_of, head_object
+from ..s3.target import Target
+from ..s3.transfer import Condition
+from .failures import remote_failure
+from .run import Run
+
+_WORKERS = 16
+
+
+@dataclass(slots=True)
+class Deletes:
+    """Collects what may go, on the disk, and lets it go if every guard agrees. Used by the run's own thread."""
+
+    run: Run
+    target: Target
+    state: State
+    conditions: Conditions
+    root: str
+    spool: IO[str]
+    count: int = 0
+
+    def add(self, obj: RemoteObject) -> None:
+        """Takes a known object without a file."""
+        self.spool.write(json.dumps(obj) + "\n")
+        self.count += 1
+
+    def finish(self, *, walk_complete: bool, files: int, in_scope: int) -> None:
+        """Deletes, or says why not."""
+        refusal = self._refusal(walk_complete, files, in_scope)
+        if refusal is not None:
+            self.run.report.held_back = True
+            self.run.emit(Finding("deletes-withheld", "error", refusal))
+        elif self.count and (self.run.report.counts["failed"] or self.run.stopping):
+            self.run.emit(Finding(
+                "deletes-postponed", "warning", f"{self.count} objects stay for now: deletes wait for a run without failures."
+            ))  # fmt: skip
+        elif self.run.options.dry_run:
+            for obj in self._spooled():
+                self._emit(obj, Result.PLANNED)
+        else:
+            self._delete_all()
+
+    def _refusal(self, walk_complete: bool, files: int, in_scope: int) -> str | None:
+        if not walk_complete:
+            return "Nothing was deleted: a part of the source could not be read, so a missing file proves nothing."
+        if not files:
+            return "Nothing was deleted: the source holds no file. Is its disk mounted?"
+        if self.count and not self.run.options.max_delete.allows(self.count, in_scope):
+            return (
+                f"Nothing was deleted: {self.count} of {in_scope} objects have no file any more, which is more than "
+                f"--max-delete allows. Look at them with --dry-run, then raise --max-delete."
+            )
+        return None
+
+    def _delete_all(self) -> None:
+        with ThreadPoolExecutor(min(_WORKERS, self.target.pool_size), thread_name_prefix="s3sync-delete") as pool:
+            batch: list[RemoteObject] = []
+            for obj in self._spooled():
+                if self.run.stopping:
+                    return
+                batch.append(obj)
+                if len(batch) == 8 * _WORKERS:
+                    self._finish_batch(pool, batch)
+                    batch = []
+            self._finish_batch(pool, batch)
+
+    def _finish_batch(self, pool: ThreadPoolExecutor, batch: list[RemoteObject]) -> None:
+        for obj, error in zip(batch, pool.map(self._delete, batch), strict=True):
+            if error is None:
+                self.state.forget(obj.key)
+                self._emit(obj, Result.DONE)
+            elif isinstance(error, _Spared):
+                self._emit(obj, Result.SKIPPED, orphan=True)
+            else:
+                failure = remote_failure(error, "DeleteObject", self.target.bucket, obj.key)
+                self.run.emit(Outcome(
+                    self.target.name_of(obj.key), obj.key, Action.DELETE, Result.FAILED, size=obj.size, error=failure
+                ))  # fmt: skip
+
+    def _delete(self, obj: RemoteObject) -> Exception | None:
+        """In a worker: one delete, on condition that the object is still the one that we know."""
+        conditions = self.conditions
+        try:
+            if os.path.lexists(os.path.join(self.root, self.target.name_of(obj.key))):
+                return _Spared()
+            if conditions.needs_head(single_put=False):
+                conditions.emulated = True
+                answer = head_object(self.target.client, self.target.bucket, obj.key)
+                if answer is None:
+                    return None
+                if etag_of(answer) != obj.etag:
+                    return _Spared()
+            trusted = conditions.everywhere or conditions.enforcement is Enforcement.ENFORCED
+            arguments = conditions.arguments(Condition(obj.etag)) if trusted else {}
+            self.target.client.delete_object(Bucket=self.target.bucket, Key=obj.key, **arguments)
+        except (*REMOTE_ERRORS, OSError) as error:
+            return _Spared() if trouble_of(error).http in (409, 412) else error
+        return None
+
+    def _emit(self, obj: RemoteObject, result: Result, *, orphan: bool = False) -> None:
+        name = self.target.name_of(obj.key)
+        action = Action.ORPHAN if orphan else Action.DELETE
+        self.run.emit(Outcome(name, obj.key, action, result, size=obj.size, existed=True))
+
+    def _spooled(self) -> Iterator[RemoteObject]:
+        self.spool.seek(0)
+        for line in self.spool:
+            yield RemoteObject(*json.loads(line))
+
+
+class _Spared(Exception):
+    """The object is not to be deleted after all."""

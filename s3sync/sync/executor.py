@@ -1,0 +1,301 @@
+"""Carries decisions out, or says what it would do. The planner does not know which."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+
+from ..core.comparison import Action, Decision, Pair, Reason
+from ..core.events import Failure, Outcome, Result
+from ..core.objects import Digest, Known
+from ..core.plan import Passed
+from ..local import reading
+from ..local.state import State
+from ..s3.errors import NO_RETRY_MENDS, Trouble
+from ..s3.objects import MD5_METADATA
+from ..s3.target import Rendering, Target
+from ..s3.transfer import Completion, Condition, Put, Refused, Stored, WriteParameters
+from ..s3.uploader import FAST_LIMIT, Uploader
+from .desk import Desk
+from .failures import file_failure, remote_failure
+from .run import Run
+
+_TRIES = 3
+_READERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A pair and what was decided about it."""
+
+    key: str
+    pair: Pair
+    decision: Decision
+    rendering: Rendering
+
+
+class Executor(Protocol):
+    """What the planner hands decisions to."""
+
+    def act(self, job: Job) -> None:
+        """Takes one decision; never waits."""
+
+    def ease(self) -> None:
+        """Waits while too much is under way."""
+
+    def finish(self) -> None:
+        """Waits until all that was begun is done."""
+
+    def close(self) -> None:
+        """Ends threads and connections."""
+
+
+@dataclass(slots=True)
+class Rehearsal:
+    """Says what would be done, and does nothing."""
+
+    run: Run
+
+    def act(self, job: Job) -> None:
+        if job.decision.action is Action.UPLOAD:
+            size = job.pair.size if job.pair.size is not None else job.pair.file.size
+            self.run.report.decided(existed=job.pair.obj is not None, size=size)
+            self.run.emit(Outcome(
+                job.pair.file.name, job.key, Action.UPLOAD, Result.PLANNED, job.decision.reason, size
+            ))  # fmt: skip
+        else:
+            settle_without_upload(self.run, job)
+
+    def ease(self) -> None:
+        pass
+
+    def finish(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass(slots=True)
+class _Ticket:
+    """What an upload has to remember."""
+
+    job: Job
+    reading: reading.Reading
+    tries: int
+    multipart_etag: str | None = None
+
+
+class Uploads:
+    """Reads what is to be sent, sends it, and records what was stored. `act` is called by the run's own thread."""
+
+    def __init__(
+        self, run: Run, target: Target, state: State, desk: Desk,
+        make_uploader: Callable[..., Uploader],
+        stored: Callable[[str, str, int], None] | None = None, conditional: bool = True,
+    ) -> None:  # fmt: skip
+        self._run, self._target, self._state, self._desk = run, target, state, desk
+        self._stored, self._conditional = stored, conditional
+        self.uploader = make_uploader(deliver=partial(desk.post, self._completed), progress=self._sent)
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="s3sync-read")
+        self._reading = 0
+        self._streamed = 0
+        self._lock = threading.Lock()
+
+    def act(self, job: Job) -> None:
+        """Takes one decision."""
+        if job.decision.action is not Action.UPLOAD:
+            settle_without_upload(self._run, job)
+            return
+        size = job.pair.file.size
+        self._run.report.decided(existed=job.pair.obj is not None, size=size)
+        progress = self._run.progress
+        progress.files += 1
+        progress.bytes += size
+        if self._run.stopping:
+            self._not_tried(job)
+            return
+        self._begin(job, 0)
+
+    def ease(self) -> None:
+        """Waits while as much is under way as the window allows."""
+        while (self.uploader.full or self._reading >= 2 * _READERS) and self._desk_has_work():
+            pass
+
+    def finish(self) -> None:
+        """Waits until nothing is under way; on the way out of an interrupted run, gives up what can be given up."""
+        cancelled = False
+        while self.uploader.count or self._reading:
+            if self._run.stopping and not cancelled:
+                cancelled = True
+                self.uploader.cancel()
+            self._desk_has_work()
+
+    def close(self) -> None:
+        """Ends threads and connections."""
+        self._readers.shutdown(wait=True, cancel_futures=True)
+        self.uploader.close()
+
+    def _desk_has_work(self) -> bool:
+        self._desk.work(0.2)
+        self._moved()
+        return bool(self.uploader.count or self._reading)
+
+    def _moved(self) -> None:
+        with self._lock:
+            streamed, self._streamed = self._streamed, 0
+        self._run.progress.bytes_done += streamed
+        self._run.watcher.moved(self._run.progress)
+
+    def _sent(self, amount: int) -> None:
+        with self._lock:
+            self._streamed += amount
+
+    def _begin(self, job: Job, tries: int) -> None:
+        """Small files are read here and now, large ones by a thread, as they have to be hashed as a whole first."""
+        if job.pair.file.size <= FAST_LIMIT:
+            self._read(job, tries, self._got)
+        else:
+            self._reading += 1
+            self._readers.submit(self._read, job, tries, partial(self._desk.post, self._got_large))
+
+    def _read(self, job: Job, tries: int, then: Callable[[_Ticket | tuple[Job, Exception]], None]) -> None:
+        """May run in a worker: one reading for the digest, and for the ETag of an upload in parts."""
+        threshold = self._target.transfer_config.multipart_threshold
+        in_parts = not self._target.saves_itself
+        render, file = job.rendering.render, job.pair.file
+        sizes = (self._target.part_size_for(file.size),) if in_parts and not render and file.size >= threshold else ()
+        try:
+            read = reading.read(file, render=render, keep=min(FAST_LIMIT, threshold - 1), part_sizes=sizes)
+            etags = read.digest.multipart
+            if in_parts and not etags and read.digest.size >= threshold:
+                rendered = read.file._replace(path=read.path)
+                etags = reading.read(rendered, keep=0, part_sizes=(self._target.part_size_for(read.digest.size),)).digest.multipart
+        except (OSError, reading.Restless, reading.NotRegular) as error:
+            then((job, error))
+            return
+        then(_Ticket(job, read, tries, next(iter(etags.values()), None)))
+
+    def _got_large(self, ticket: _Ticket | tuple[Job, Exception]) -> None:
+        self._reading -= 1
+        self._got(ticket)
+
+    def _got(self, ticket: _Ticket | tuple[Job, Exception]) -> None:
+        if isinstance(ticket, tuple):
+            job, error = ticket
+            self._failed_to_read(job, file_failure(job.pair.file.name, error))
+            return
+        if self._run.stopping:
+            ticket.reading.discard()
+            self._not_tried(ticket.job)
+            return
+        self.uploader.submit(self._put(ticket))
+
+    def _put(self, ticket: _Ticket) -> Put:
+        job, read = ticket.job, ticket.reading
+        digest = read.digest
+        condition = Condition(job.decision.if_match) if self._conditional else None
+        own = self._target.saves_itself
+        return Put(
+            key=job.key, parameters=self._parameters(job, digest), size=digest.size, md5=digest.md5,
+            body=None if own else read.data, path=read.file.path if own else read.path, condition=condition,
+            name=job.pair.file.name, multipart_etag=ticket.multipart_etag, ticket=ticket,
+        )  # fmt: skip
+
+    def _parameters(self, job: Job, digest: Digest) -> WriteParameters:
+        """Where an ETag tells nothing, our own metadata does."""
+        parameters = job.rendering.parameters
+        if self._target.etags_are_md5 or self._target.saves_itself:
+            return parameters
+        metadata = {**parameters.params.get("Metadata", {}), MD5_METADATA: digest.md5}
+        return WriteParameters({**parameters.params, "Metadata": metadata})
+
+    def _completed(self, completion: Completion) -> None:
+        result = self.uploader.settle(completion)
+        if isinstance(result, Stored):
+            self._store(result)
+        elif result is not None:
+            self._refuse(result)
+
+    def _store(self, stored: Stored) -> None:
+        put, ticket = stored.put, stored.put.ticket
+        read, job = ticket.reading, ticket.job
+        self._run.upload_succeeded()
+        if put.body is None and put.path == read.file.path and not reading.is_unchanged(read.file):
+            # It was streamed from the disk while somebody wrote to it.
+            read.discard()
+            if ticket.tries + 1 < _TRIES:
+                decision = replace(job.decision, if_match=stored.etag)
+                self._begin(replace(job, decision=decision), ticket.tries + 1)
+            else:
+                self._failed_to_read(job, file_failure(put.name, reading.Restless(put.name)))
+            return
+        read.discard()
+        size = put.size if stored.size is None else stored.size
+        self._state.remember_known(put.key, Known(stored.etag, size, read.digest.fingerprint))
+        self._state.remember_fingerprint(read.file, job.rendering.encoding, read.digest.fingerprint)
+        if self._stored is not None:
+            self._stored(put.key, stored.etag, size)
+        self._progressed(put)
+        self._run.emit(Outcome(
+            put.name, put.key, Action.UPLOAD, Result.DONE, job.decision.reason, put.size,
+            existed=job.pair.obj is not None,
+        ))  # fmt: skip
+
+    def _progressed(self, put: Put) -> None:
+        progress = self._run.progress
+        progress.files_done += 1
+        if put.multipart_etag is None:
+            progress.bytes_done += put.size
+        self._moved()
+
+    def _refuse(self, refused: Refused) -> None:
+        put, job = refused.put, refused.put.ticket.job
+        refused.put.ticket.reading.discard()
+        if refused.conflict:
+            self._run.progress.files_done += 1
+            self._run.emit(Outcome(put.name, put.key, Action.CONFLICT, Result.SKIPPED, Reason.NEWER, put.size))
+        elif refused.code == "Cancelled":
+            self._not_tried(job)
+        elif refused.code == "FileNotFoundError":
+            self._failed_to_read(job, Passed(put.name, Reason.VANISHED))
+        else:
+            operation = "PutObjectAcl" if put.parameters.params.get("ACL") else "PutObject"
+            trouble = Trouble(refused.code, refused.http, refused.message)
+            failure = remote_failure(trouble, operation, self._target.bucket, put.key)
+            down = refused.code == "Unreachable"
+            self._run.upload_failed(refused.code, mendable=refused.code not in NO_RETRY_MENDS, down=down)
+            self._fail(job, failure)
+
+    def _failed_to_read(self, job: Job, passed: Passed) -> None:
+        if passed.failure is not None:
+            self._fail(job, passed.failure)
+        else:
+            self._run.emit(Outcome(passed.name, job.key, Action.SKIP, Result.SKIPPED, passed.reason))
+
+    def _fail(self, job: Job, failure: Failure) -> None:
+        file, decision = job.pair.file, job.decision
+        self._run.progress.files_done += 1
+        self._run.emit(Outcome(
+            file.name, job.key, Action.UPLOAD, Result.FAILED, decision.reason, file.size, failure,
+            existed=job.pair.obj is not None,
+        ))  # fmt: skip
+
+    def _not_tried(self, job: Job) -> None:
+        self._run.report.counts["not_tried"] += 1
+
+
+def settle_without_upload(run: Run, job: Job) -> None:
+    """Counts a decision that needs nothing to be done."""
+    decision, pair = job.decision, job.pair
+    if decision.action is Action.NONE and not run.details:
+        run.report.counts["unchanged"] += 1
+        return
+    if decision.action is Action.SKIP and not run.details:
+        run.report.counts["skipped"] += 1
+        return
+    run.emit(Outcome(pair.file.name, job.key, decision.action, Result.SKIPPED, decision.reason, pair.file.size))

@@ -1,0 +1,62 @@
+"""`s3_push_media`, from settings to exit: the media folder goes to its storage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from .. import lock as locks
+from ..core.report import TargetFacts
+from ..local.state import default_directory
+from ..s3.target import Target
+from .push import Push
+from .run import Run
+from .targets import foreign_names, target_of
+
+
+class Settings(Protocol):
+    """What is needed of the project's settings; `s3sync.conf.conf` is one."""
+
+    @property
+    def media_storage(self) -> str: ...
+    @property
+    def state_dir(self) -> Path | None: ...
+    @property
+    def engine(self) -> str: ...
+    @property
+    def workers(self) -> int | None: ...
+    @property
+    def storages(self) -> Mapping[str, Mapping[str, Any]]: ...
+    def media_directory(self) -> Path: ...
+    def intent_for(self, alias: str) -> list[tuple[str, str]] | None: ...
+
+
+def push_media(run: Run, settings: Settings, *, alias: str | None, source: str | None, lock: str) -> None:
+    """Pushes `source` (default: the settings' media directory) to the alias (default: the settings' media storage).
+
+    Raises an S3SyncError where the run can't begin or go on; everything else is in the run's report.
+    """
+    alias = alias or settings.media_storage
+    run.report.target = TargetFacts(alias)
+    target = target_of(alias, settings.storages)
+    run.report.target = TargetFacts(alias, target.bucket, target.prefix, target.storage.endpoint_url or None)
+    directory = Path(source) if source else settings.media_directory()
+    run.options = replace(
+        run.options, engine=run.options.engine or settings.engine, workers=run.options.workers or settings.workers
+    )
+    state_dir = settings.state_dir or default_directory()
+    push = Push(
+        run, directory, target, state_dir, intent=settings.intent_for(alias),
+        foreign=foreign_names(target, settings.storages),
+    )  # fmt: skip
+    push.connect()
+    run.report.target = _facts(target)
+    with locks.held("none" if run.options.dry_run else lock, f"{target.identity}/{target.prefix}", state_dir):
+        push.run_all()
+
+
+def _facts(target: Target) -> TargetFacts:
+    endpoint = None if target.is_aws and not target.storage.endpoint_url else target.endpoint
+    return TargetFacts(target.alias, target.bucket, target.prefix, endpoint, target.region)

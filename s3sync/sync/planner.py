@@ -1,0 +1,206 @@
+"""Walks both sides at once, gets the facts that the rules ask for, and hands each decision on."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+
+from ..core.comparison import Action, Decision, Need, Pair, Reason, Rules, decide
+from ..core.events import Failure, Finding, Outcome, Result
+from ..core.objects import Digest, Known, LocalFile, RemoteObject
+from ..core.plan import Join, Match, Passed
+from ..core.report import belongs_in_items
+from ..core.scope import Scope
+from ..local import reading
+from ..local.state import State
+from ..s3.errors import REMOTE_ERRORS
+from ..s3.objects import content_facts, head_object
+from ..s3.target import Rendering, Target
+from .desk import Desk
+from .executor import Executor, Job
+from .failures import file_failure, remote_failure
+from .run import Run
+
+KEEP = 8 * 1024 * 1024
+"""Bytes; larger files are read by a thread of their own, not by the planning one."""
+_INSPECTORS = 8
+_OUTSTANDING = 64
+
+
+class Planner:
+    """Turns matches into decisions for the executor. Used by one thread."""
+
+    def __init__(
+        self, run: Run, target: Target, state: State, scope: Scope, rules: Rules, desk: Desk,
+        executor: Executor, secret: Callable[[str, str], bool],
+    ) -> None:  # fmt: skip
+        self._run, self._target, self._state, self._scope = run, target, state, scope
+        self._rules, self._desk, self._executor, self._secret = rules, desk, executor, secret
+        self._pool = ThreadPoolExecutor(_INSPECTORS, thread_name_prefix="s3sync-inspect")
+        self._outstanding = 0
+        self._nfd = 0
+        self.in_scope = 0
+        """Objects of the listing that this run is about."""
+
+    def decisions(self, join: Join) -> Iterator[RemoteObject]:
+        """Works through a join; yields the objects without a file that are in scope."""
+        counts = self._run.report.counts
+        for match in join:
+            if self._run.stopping:
+                return
+            if match.obj is not None:
+                counts["listed"] += 1
+            if match.passed is not None:
+                self._passed(match.key, match.passed)
+            elif match.files:
+                self._matched(match)
+            elif match.obj is not None and not self._scope.leaves_out_object(self._target.name_of(match.obj.key)):
+                self.in_scope += 1
+                yield match.obj
+            self._desk.work()
+            self._executor.ease()
+            while self._outstanding >= _OUTSTANDING:
+                self._desk.work(0.2)
+
+    def finish(self) -> None:
+        """Waits for the facts that are still being got."""
+        while self._outstanding:
+            self._desk.work(0.2)
+        if self._nfd:
+            self._run.emit(Finding(
+                "names-nfd", "info", f"{self._nfd} names are not in Unicode's composed form (NFC): macOS writes them so. "
+                "S3 tells them from their composed twins.",
+            ))  # fmt: skip
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _passed(self, key: str, passed: Passed) -> None:
+        if passed.failure is not None:
+            self._fail(passed.name, key if passed.storable else None, passed.failure)
+        else:
+            self._skip(passed.name, key, passed)
+
+    def _skip(self, name: str, key: str, passed: Passed) -> None:
+        outcome = Outcome(name, key, Action.SKIP, Result.SKIPPED, passed.reason)
+        if self._run.details or belongs_in_items(outcome, 1):
+            self._run.emit(outcome)
+        else:
+            self._run.report.counts["skipped"] += 1
+
+    def _matched(self, match: Match) -> None:
+        self._run.report.counts["scanned"] += len(match.files)
+        if match.obj is not None:
+            self.in_scope += 1
+        if len(match.files) > 1:
+            names = " and ".join(repr(file.name) for file in match.files)
+            for file in match.files:
+                self._fail(file.name, match.key, Failure("KeyCollision", hint=f"rename one: {names} give the same key"))
+            return
+        file = match.files[0]
+        if not file.name.isascii() and not unicodedata.is_normalized("NFC", file.name):
+            self._nfd += 1
+        if self._secret(match.key, file.name):
+            self._run.emit(Outcome(file.name, match.key, Action.SKIP, Result.SKIPPED, Reason.SECRET))
+            return
+        rendering = self._target.rendering_of(match.key)
+        known = None if match.obj is None else self._state.known(match.key)
+        pair = Pair(file, match.obj, known, None if rendering.render else file.size)
+        self._decide(match.key, pair, rendering)
+
+    def _decide(self, key: str, pair: Pair, rendering: Rendering) -> None:
+        while True:
+            decision = decide(pair, self._rules)
+            if isinstance(decision, Decision):
+                self._decided(Job(key, pair, decision, rendering))
+                return
+            cached = self._cached(pair, decision, rendering)
+            if cached is not None:
+                pair = cached
+            elif decision.head or pair.file.size > KEEP:
+                self._inspect(key, pair, decision, rendering)
+                return
+            else:
+                try:
+                    pair = self._digested(pair, decision, rendering)
+                except (OSError, reading.Restless, reading.NotRegular) as error:
+                    self._unreadable(key, pair.file, error)
+                    return
+
+    def _cached(self, pair: Pair, need: Need, rendering: Rendering) -> Pair | None:
+        """The pair with a fingerprint that an earlier run took, where that is all that is needed."""
+        if need.head or need.part_sizes or need.checksums or pair.digest is not None:
+            return None
+        fingerprint = self._state.fingerprint(pair.file, rendering.encoding)
+        if fingerprint is None:
+            return None
+        return replace(pair, digest=Digest(fingerprint.size, fingerprint.md5), size=fingerprint.size)
+
+    def _digested(self, pair: Pair, need: Need, rendering: Rendering) -> Pair:
+        read = reading.read(
+            pair.file, render=rendering.render, keep=0, part_sizes=need.part_sizes, checksums=need.checksums
+        )
+        read.discard()
+        self._state.remember_fingerprint(read.file, rendering.encoding, read.digest.fingerprint)
+        return replace(pair, file=read.file, size=read.digest.size, digest=_merged(pair.digest, read.digest))
+
+    def _inspect(self, key: str, pair: Pair, need: Need, rendering: Rendering) -> None:
+        self._outstanding += 1
+        self._pool.submit(self._get_facts, key, pair, need, rendering)
+
+    def _get_facts(self, key: str, pair: Pair, need: Need, rendering: Rendering) -> None:
+        """In a worker: what the rules asked for, or why it can't be had."""
+        outcome: Pair | Exception
+        try:
+            if need.head:
+                answer = head_object(self._target.client, self._target.bucket, key, checksums=self._target.is_aws)
+                outcome = replace(pair, obj=None) if answer is None else replace(pair, head=content_facts(answer))
+            else:
+                read = reading.read(
+                    pair.file, render=rendering.render, keep=0, part_sizes=need.part_sizes, checksums=need.checksums
+                )
+                read.discard()
+                digest = _merged(pair.digest, read.digest)
+                outcome = replace(pair, file=read.file, size=digest.size, digest=digest)
+        except Exception as error:  # noqa: BLE001  the worker's boundary
+            outcome = error
+        self._desk.post(partial(self._inspected, key, pair, rendering), outcome)
+
+    def _inspected(self, key: str, pair: Pair, rendering: Rendering, outcome: Pair | Exception) -> None:
+        self._outstanding -= 1
+        if isinstance(outcome, Pair):
+            if outcome.digest is not None:
+                self._state.remember_fingerprint(outcome.file, rendering.encoding, outcome.digest.fingerprint)
+            self._decide(key, outcome, rendering)
+        elif isinstance(outcome, REMOTE_ERRORS):
+            self._fail(pair.file.name, key, remote_failure(outcome, "HeadObject", self._target.bucket, key))
+        else:
+            self._unreadable(key, pair.file, outcome)
+
+    def _decided(self, job: Job) -> None:
+        pair, decision = job.pair, job.decision
+        if decision.action is Action.NONE and pair.obj is not None and pair.digest is not None:
+            known = Known(pair.obj.etag, pair.obj.size, pair.digest.fingerprint)
+            if known != pair.known:
+                self._state.remember_known(job.key, known)
+        self._executor.act(job)
+
+    def _unreadable(self, key: str, file: LocalFile, error: Exception) -> None:
+        passed = file_failure(file.name, error)
+        self._passed(key, passed)
+
+    def _fail(self, name: str, key: str | None, failure: Failure) -> None:
+        self._run.emit(Outcome(name, key, Action.UPLOAD, Result.FAILED, error=failure))
+
+
+def _merged(before: Digest | None, after: Digest) -> Digest:
+    """Both readings' results, if they are of the same bytes; else the later one's."""
+    if before is None or before.fingerprint != after.fingerprint:
+        return after
+    return replace(
+        after, multipart={**before.multipart, **after.multipart}, checksums={**before.checksums, **after.checksums}
+    )

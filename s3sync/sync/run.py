@@ -1,0 +1,124 @@
+"""One run: what it was asked, what it has done so far, and whether it has to stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..core.comparison import Compare
+from ..core.events import Event, Outcome, Result, Stopped
+from ..core.plan import DeleteLimit
+from ..core.report import Report
+
+_SAME_FAILURE_LIMIT = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushOptions:
+    """What `s3_push_media` was asked for. Sizes in bytes, times in seconds."""
+
+    dry_run: bool = False
+    compare: Compare = Compare.AUTO
+    no_clobber: bool = False
+    overwrite_newer: bool = False
+    delete: bool = False
+    max_delete: DeleteLimit = field(default_factory=DeleteLimit)
+    min_age: float = 0.0
+    follow_symlinks: bool = False
+    check_metadata: bool = False
+    fix_metadata: bool = False
+    verify: bool = False
+    allow_secret: frozenset[str] = frozenset()
+    ignore: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+    prefix: str = ""
+    workers: int | None = None
+    engine: str = "auto"
+    max_duration: float | None = None
+    max_errors: int | None = None
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run is. The totals grow as the walk goes on."""
+
+    files: int = 0
+    bytes: int = 0
+    files_done: int = 0
+    bytes_done: int = 0
+    walked: bool = False
+    """The totals are final."""
+
+
+class Watcher(Protocol):
+    """Sees a run from outside; called by the run's own thread only."""
+
+    def saw(self, event: Event) -> None:
+        """Something has happened."""
+
+    def moved(self, progress: Progress) -> None:
+        """The run is this far; called often, to be throttled."""
+
+
+@dataclass(slots=True)
+class Run:
+    """The state that all parts of one run share; of one thread."""
+
+    options: PushOptions
+    report: Report
+    watcher: Watcher
+    interrupted: Callable[[], int | None] = lambda: None
+    """The signal that asks the run to stop, if one came. Any thread may have set it."""
+    progress: Progress = field(default_factory=Progress)
+    details: bool = False
+    """Whether anybody looks at unchanged names too."""
+    _began: float = field(default_factory=time.monotonic)
+    _uploaded: bool = False
+    _same_code: str = ""
+    _same_count: int = 0
+
+    def emit(self, event: Event) -> None:
+        """Counts an event and shows it."""
+        self.report.fold(event)
+        self.watcher.saw(event)
+        if isinstance(event, Outcome) and event.result is Result.FAILED:
+            limit = self.options.max_errors
+            if limit is not None and self.report.counts["failed"] >= limit:
+                self.stop(Stopped("errors", f"{limit} failures were the limit"))
+
+    def stop(self, stopped: Stopped) -> None:
+        """Ends the run early. The first cause stays."""
+        if self.report.stopped is None:
+            self.emit(stopped)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing new is to be begun."""
+        if self.report.stopped is not None:
+            return True
+        signal = self.interrupted()
+        if signal is not None:
+            self.stop(Stopped("signal", f"signal {signal}", signal))
+        limit = self.options.max_duration
+        if limit is not None and time.monotonic() - self._began >= limit:
+            self.stop(Stopped("budget", f"{limit:g} seconds were the limit"))
+        return self.report.stopped is not None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._began
+
+    def upload_succeeded(self) -> None:
+        """Clears the suspicion that nothing works."""
+        self._uploaded = True
+        self._same_count = 0
+
+    def upload_failed(self, code: str, *, mendable: bool, down: bool) -> None:
+        """Stops a run whose first fifty uploads all fail alike, or whose server has gone (`down`)."""
+        self._same_count = self._same_count + 1 if code == self._same_code else 1
+        self._same_code = code
+        if self._same_count >= _SAME_FAILURE_LIMIT and not mendable and (down or not self._uploaded):
+            self.stop(Stopped("errors", f"{self._same_count} uploads in a row failed with {code}"))

@@ -1,0 +1,75 @@
+"""From an alias of STORAGES to a target, or to words that say why not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
+from django.core.files.storage import InvalidStorageError, storages
+
+from ..exceptions import ConfigurationError
+from ..s3.options import find_backends, is_s3, read_options
+from ..s3.target import Target
+
+
+def target_of(alias: str, configured: Mapping[str, Mapping[str, Any]]) -> Target:
+    """The target behind an alias. `configured` is STORAGES. Raises ConfigurationError; asks nothing of the network."""
+    if alias not in configured:
+        raise _not_usable(f"There is no storage {alias!r} in STORAGES", configured)
+    try:
+        storage = storages[alias]
+    except InvalidStorageError as error:
+        raise ConfigurationError(f"The storage {alias!r} can't be made: {error}", code="InvalidStorage") from error
+    except (ImproperlyConfigured, SuspiciousOperation, ValueError, TypeError) as error:
+        raise ConfigurationError(f"The storage {alias!r} is not configured well: {error}", code="Storage") from error
+    except Exception as error:  # a manifest storage reads its bucket when it is made; boto3 raises of many kinds
+        raise ConfigurationError(
+            f"The storage {alias!r} can't be made: {error}", code=type(error).__name__
+        ) from error
+    if not is_s3(type(storage)):
+        raise _not_usable(f"The storage {alias!r} is a {type(storage).__name__}, not on S3", configured)
+    target = Target.of(alias, storage)
+    if not target.bucket:
+        raise ConfigurationError(
+            f"The storage {alias!r} has no bucket name.", code="NoBucketName",
+            hint="set bucket_name in its OPTIONS, or AWS_STORAGE_BUCKET_NAME",
+        )  # fmt: skip
+    return target
+
+
+def foreign_names(target: Target, configured: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """Prefixes of names, under this target, that are another alias's location in the same bucket.
+
+    An alias at the very same location gives the empty prefix: nobody can tell whose an object without a file is.
+    """
+    ours = (_endpoint(target.storage.endpoint_url), target.bucket)
+    found = []
+    for alias, backend in find_backends(configured).items():
+        if alias == target.alias or backend.s3_class is None:
+            continue
+        options = read_options(backend.s3_class, configured[alias].get("OPTIONS", {}))
+        location = str(options.get("location") or "").strip("/")
+        location += "/" if location else ""
+        theirs = (_endpoint(options.get("endpoint_url")), str(options.get("bucket_name") or ""))
+        if ours == theirs and location.startswith(target.prefix):
+            found.append(location[len(target.prefix) :])
+    return tuple(found)
+
+
+def _endpoint(url: Any) -> str:
+    return str(url or "").rstrip("/").lower()
+
+
+def _not_usable(what: str, configured: Mapping[str, Mapping[str, Any]]) -> ConfigurationError:
+    usable = [alias for alias, backend in find_backends(configured).items() if backend.s3_class]
+    if usable:
+        names = ", ".join(repr(alias) for alias in usable)
+        return ConfigurationError(
+            f"{what}. On S3: {names}.", code="NotOnS3",
+            hint=f"name one with --storage {usable[0]}, or as S3SYNC['MEDIA_STORAGE']",
+        )  # fmt: skip
+    return ConfigurationError(
+        f"{what}, and no other alias of STORAGES is.", code="NotOnS3",
+        hint="add an alias whose BACKEND is storages.backends.s3.S3Storage to STORAGES, and name it with --storage",
+    )  # fmt: skip
