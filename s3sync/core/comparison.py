@@ -216,8 +216,8 @@ def _changed_since(pair: Pair, known: Known) -> bool | Need:
 def _content_differs_by_head(obj: RemoteObject, rules: Rules, digest: Digest, head: Head) -> Reason | Need | None:
     if head.size != digest.size:
         return Reason.SIZE
-    if _MD5.match(obj.etag) and rules.etags_are_md5 and head.etag_is_md5:
-        return Reason.ETAG
+    if _MD5.match(obj.etag) and rules.etags_are_md5 and head.etag_is_md5 and head.md5 is None:
+        return Reason.ETAG  # our metadata is there only where ETags were seen to be no MD5
     stored = {name: value for name, value in head.checksums.items() if name in rules.checksums}
     if stored:
         name = min(stored)
@@ -230,7 +230,7 @@ def _content_differs_by_head(obj: RemoteObject, rules: Rules, digest: Digest, he
 
 
 def part_sizes_for(size: int, etag: str, own: int) -> tuple[int, ...]:
-    """The part sizes, in bytes, with which a file of `size` bytes may have got this `...-N` ETag; the storage's first."""
+    """The part sizes in bytes with which a file of `size` bytes may have got this `...-N` ETag, the storage's first."""
     match = _MULTIPART.match(etag)
     if match is None:
         return ()

@@ -33,13 +33,26 @@ Entry = LocalFile | Passed
 
 @dataclass(slots=True)
 class Held:
-    """Files whose key is not where their name would put it, so that they have no place in the sorted stream."""
+    """What has a key that is not where its name would put it, so that it has no place in the sorted stream."""
 
     by_key: dict[str, list[LocalFile]] = field(default_factory=dict)
+    passed: set[str] = field(default_factory=set)
+    """Keys of names that the walk passed."""
+    covers: tuple[str, ...] = ()
+    """What the keys below passed folders begin with."""
 
-    def add(self, key: str, file: LocalFile) -> None:
-        """Keeps a file until its object passes by, or the listing has ended."""
-        self.by_key.setdefault(key, []).append(file)
+    def add(self, key: str, entry: Entry) -> None:
+        """Keeps a file until its object passes by, or the listing has ended; of what was passed, keeps the key."""
+        if isinstance(entry, LocalFile):
+            self.by_key.setdefault(key, []).append(entry)
+            return
+        self.passed.add(key)
+        if entry.folder:
+            self.covers = (*self.covers, key + "/")
+
+    def passes(self, key: str) -> bool:
+        """Whether the walk saw what belongs to this key, and passed it."""
+        return key in self.passed or key.startswith(self.covers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +80,7 @@ class Join:
 
     def __iter__(self) -> Iterator[Match]:
         obj = next(self._objects, None)
-        covered: str | None = None
+        covers: tuple[str, ...] = ()
         last = ""
         for entry in self._entries:
             if isinstance(entry, Passed) and not entry.storable:
@@ -78,14 +91,15 @@ class Join:
                 self._held.add(key, entry)
                 continue
             last = key
-            while obj is not None and (obj.key < key or (covered is not None and obj.key.startswith(covered))):
-                if covered is None or not obj.key.startswith(covered):
-                    yield self._without_place(obj)
+            while obj is not None and (obj.key < key or obj.key.startswith(covers)):
+                if not obj.key.startswith(covers):
+                    yield from self._without_place(obj)
                 obj = next(self._objects, None)
             if isinstance(entry, Passed):
                 if entry.folder:
-                    covered = key + "/" if entry.name else key
-                if obj is not None and obj.key == key and not entry.folder:
+                    # A link that leads nowhere stands before its place as a folder: covers may overlap.
+                    covers = (*(cover for cover in covers if cover > key), key + "/" if entry.name else key)
+                if obj is not None and obj.key == key and (not entry.folder or entry.reason is Reason.LINK):
                     obj = next(self._objects, None)
                 yield Match(key, passed=entry)
                 continue
@@ -94,23 +108,27 @@ class Join:
             if same is not None:
                 obj = next(self._objects, None)
         while obj is not None:
-            if covered is None or not obj.key.startswith(covered):
-                yield self._without_place(obj)
+            if not obj.key.startswith(covers):
+                yield from self._without_place(obj)
             obj = next(self._objects, None)
         for key, files in sorted(self._held.by_key.items()):
             yield Match(key, tuple(files))
 
-    def _without_place(self, obj: RemoteObject) -> Match:
-        return Match(obj.key, tuple(self._held.by_key.pop(obj.key, ())), obj)
+    def _without_place(self, obj: RemoteObject) -> Iterator[Match]:
+        files = tuple(self._held.by_key.pop(obj.key, ()))
+        if files or not self._held.passes(obj.key):
+            yield Match(obj.key, files, obj)
 
     def _ascending(self, objects: Iterator[RemoteObject]) -> Iterator[RemoteObject]:
-        """The listing, in order: from the first break on, the rest is held in memory and sorted."""
+        """The listing, in order, each key once: from the first break on, the rest is held in memory and sorted."""
         last = ""
         for obj in objects:
             if obj.key < last:
                 self.disordered = True
-                yield from sorted([obj, *objects])
+                yield from {each.key: each for each in sorted([obj, *objects])}.values()
                 return
+            if obj.key == last:  # a page that begins with the last object of the one before
+                continue
             last = obj.key
             yield obj
 
@@ -127,7 +145,7 @@ class DeleteLimit:
         """Reads `N` or `P%`; raises ValueError for anything else."""
         number = text[:-1] if text.endswith("%") else text
         value = float(number) if text.endswith("%") else int(number)
-        if value < 0:
+        if not 0 <= value < float("inf"):  # neither is "nan"
             raise ValueError(text)
         return cls(percent=float(value)) if text.endswith("%") else cls(count=int(value))
 

@@ -25,6 +25,10 @@ _STATUS = {
     LOCKED: "locked", BUDGET: "budget", UNDECIDED: "undecided",
 }  # fmt: skip
 
+_SIGNALLED = 128
+_PRECEDENCE = (USAGE, NOT_STARTED, LOCKED, _SIGNALLED, HELD_BACK, FAILED, BUDGET, DIFFERENCES, UNDECIDED, OK)
+_STOPPED = {"guard": HELD_BACK, "errors": FAILED, "budget": BUDGET}
+
 _COUNTED_DONE = {Action.UPLOAD: "uploaded", Action.DELETE: "deleted", Action.FIX: "fixed"}
 _COUNTED_ANYHOW = {
     Action.KEEP: "kept", Action.CONFLICT: "conflicts", Action.ORPHAN: "orphans", Action.SKIP: "skipped",
@@ -63,7 +67,7 @@ class Report:
     counts: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(COUNTS, 0)))
     planned_bytes: int = 0
     sent_bytes: int = 0
-    requests: Counter[str] = field(default_factory=Counter)
+    requests: Counter[str] = field(default_factory=lambda: Counter(ListObjectsV2=0, PutObject=0))
     seconds: dict[str, float] = field(default_factory=lambda: {"total": 0.0, "plan": 0.0, "transfer": 0.0})
     error: Failure | None = None
     error_exit: int = OK
@@ -99,25 +103,23 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """The one code that says most: a run that did not start, a signal, a guard, failures, the budget, differences."""
-        if self.error_exit:
-            return self.error_exit
-        if self.stopped is not None and self.stopped.cause == "signal":
-            return 128 + (self.stopped.signal or 2)
+        """The one code that says most: a run that did not start, a signal, a guard, failures, budget, differences."""
+        codes = {self.error_exit}
+        if self.stopped is not None:
+            signalled = self.stopped.cause == "signal"
+            codes.add(_SIGNALLED + (self.stopped.signal or 2) if signalled else _STOPPED[self.stopped.cause])
         if self.held_back:
-            return HELD_BACK
-        if self.counts["failed"] or (self.stopped is not None and self.stopped.cause == "errors"):
-            return FAILED
-        if self.stopped is not None and self.stopped.cause == "budget":
-            return BUDGET
+            codes.add(HELD_BACK)
+        if self.counts["failed"]:
+            codes.add(FAILED)
         if self.counts["conflicts"] or self.differences or (self.check and self.pending):
-            return DIFFERENCES
-        return OK
+            codes.add(DIFFERENCES)
+        return min(codes, key=lambda code: _PRECEDENCE.index(min(code, _SIGNALLED)))
 
     @property
     def status(self) -> str:
         """The exit code as a word."""
-        return "interrupted" if self.exit_code >= 128 else _STATUS.get(self.exit_code, "error")
+        return "interrupted" if self.exit_code >= _SIGNALLED else _STATUS.get(self.exit_code, "error")
 
     def envelope(self) -> dict[str, Any]:
         """All of the report but its items."""
@@ -145,14 +147,23 @@ class Report:
 
     def findings_as_dicts(self) -> list[dict[str, Any]]:
         """The findings, for JSON."""
-        return [{"id": f.id, "level": f.level, "name": printable(f.name), "detail": f.detail} for f in self.findings]
+        return [
+            {
+                "id": found.id, "level": found.level, "name": printable(found.name), "line": None, "col": None,
+                "detail": printable(found.detail),
+            }
+            for found in self.findings
+        ]  # fmt: skip
 
 
 def failure_as_dict(failure: Failure | None) -> dict[str, Any] | None:
     """An error as the report shows it."""
     if failure is None:
         return None
-    return {"code": failure.code, "http": failure.http, "hint": failure.hint, "message": printable(failure.message)}
+    return {
+        "code": failure.code, "http": failure.http, "hint": printable(failure.hint),
+        "message": printable(failure.message),
+    }  # fmt: skip
 
 
 def item_as_json(outcome: Outcome, **extra: str) -> str:
@@ -167,7 +178,7 @@ def item_as_json(outcome: Outcome, **extra: str) -> str:
 
 
 def printable(text: str | None) -> str | None:
-    """Text that strict JSON parsers take: a byte of a file name that is not UTF-8 becomes `\\xff`, never a surrogate."""
+    """Text that strict JSON parsers take: a byte of a name that is not UTF-8 becomes `\\xff`, never a surrogate."""
     if text is None or text.isascii():
         return text
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -13,11 +14,10 @@ HIDDEN = ".s3sync/"
 
 _JUNK = (".DS_Store", "Thumbs.db", "desktop.ini", ".nfs*")
 
-_SECRET_FILES = (
-    "*.env*", "*.sqlite3", "*.db", "*.sql", "*.dump", "*.bak", "*.pem", "*.key", "*.p12", "*.pfx", "*.kdbx", "id_*",
-    "*.tfstate", "*credentials*", ".htpasswd", "settings*.py", "*.py", "*.pyc",
+_SECRET_ENDINGS = (
+    ".sqlite3", ".db", ".sql", ".dump", ".bak", ".pem", ".key", ".p12", ".pfx", ".kdbx", ".tfstate", ".py", ".pyc",
 )  # fmt: skip
-_PUBLIC_DOTFILES = (".well-known",)
+_DOTTED = re.compile(r"(?:\A|/)\.(?!well-known(?:/|\Z))")
 
 
 def is_junk(base: str) -> bool:
@@ -30,14 +30,17 @@ def is_secret(name: str) -> bool:
 
     Dotfiles and dot folders count, but for `.well-known/` (RFC 8615), which is made to be public.
     """
-    parts = name.lower().split("/")
-    if any(part.startswith(".") and part not in _PUBLIC_DOTFILES for part in parts):
+    lower = name.lower()
+    if _DOTTED.search(lower):
         return True
-    return any(fnmatchcase(parts[-1], pattern) for pattern in _SECRET_FILES)
+    base = lower.rpartition("/")[2]
+    return base.endswith(_SECRET_ENDINGS) or base.startswith("id_") or ".env" in base or "credentials" in base
 
 
 def matches(name: str, patterns: Sequence[str]) -> bool:
     """Whether a glob matches the base name or the whole name (the rule of Django's `get_files`)."""
+    if not patterns:
+        return False
     base = name.rpartition("/")[2]
     return any(fnmatchcase(base, pattern) or fnmatchcase(name, pattern) for pattern in patterns)
 

@@ -1,4 +1,4 @@
-"""Reads files that others may write at the same moment, and computes all that is asked about their bytes in one pass."""
+"""Reads files that others may be writing, and computes all that is asked about their bytes in one pass."""
 
 from __future__ import annotations
 
@@ -59,16 +59,17 @@ def read(
 ) -> Reading:
     """The file's bytes as they would be sent, and their digest. Any thread may call.
 
-    Bytes are kept in memory if there are at most `keep` of them. Raises OSError (also FileNotFoundError), `NotRegular`, or
-    `Restless` if the file was written to during three readings.
+    Bytes are kept in memory if there are at most `keep` of them. Raises OSError (also FileNotFoundError), `NotRegular`,
+    or `Restless` if the file was written to during three readings.
     """
     for _ in range(_TRIES):
         # A link put in the file's place, a FIFO or a device must neither lead elsewhere nor block.
         descriptor = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            os.close(descriptor)
+            raise NotRegular(file.name)
         with os.fdopen(descriptor, "rb", buffering=0) as stream:
-            before = os.fstat(descriptor)
-            if not stat.S_ISREG(before.st_mode):
-                raise NotRegular(file.name)
             reading = _read_open(file, stream, before, render, keep, part_sizes, checksums)
             after = os.fstat(descriptor)
         if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns) and (

@@ -1,8 +1,8 @@
 """What earlier runs knew, in one SQLite file. Losing it costs time and makes the tool more careful, nothing else.
 
 *Fingerprints* save hashing: they hold for a file while inode, size, mtime and ctime are as they were, for one *variant*
-(how the target renders in general) and *encoding* (how this file was rendered). *Known* objects are those that we sent or
-found equal; their record tells a user's upload from our own. The bucket's listing is always the truth about the bucket.
+(how the target renders in general) and *encoding* (how this file was rendered). *Known* objects are those that we sent
+or found equal; their record tells a user's upload from our own. The bucket's listing is always the truth about it.
 
 No write-ahead log: it needs shared memory, which network file systems don't have (SQLite, "Write-Ahead Logging").
 """
@@ -25,7 +25,7 @@ FILE_NAME = "state.sqlite3"
 _VERSION = 1
 _BATCH = 2000
 _SETTLED_NS = 2_000_000_000
-"""A file that changed less than this ago may change again within its time stamp's resolution (as git's index has it)."""
+"""A file that changed less than this ago may change again within its time stamp's resolution (as git has it)."""
 
 _SCHEMA = """
 CREATE TABLE fingerprint (root TEXT, variant TEXT, name TEXT, encoding TEXT, inode INT, size INT, mtime_ns INT,
@@ -68,6 +68,11 @@ class _Ahead(Generic[T]):
             self._last = rows[-1][0] if rows else name
         return self._rows.get(name)
 
+    def drop(self) -> None:
+        """Forgets the batch: the table is about to change."""
+        self._rows = {}
+        self._first, self._last, self._ended = "", "", False
+
 
 class State:
     """One run's view of the state file. Used by one thread; writes are collected and stored in batches.
@@ -78,12 +83,14 @@ class State:
     def __init__(
         self, directory: Path | None, *, root: str, target: str, variant: str, warn: Callable[[str], None]
     ) -> None:
-        self._root, self._target, self._variant, self._warn = root, target, variant, warn
+        self._root = os.fsencode(root).decode("utf-8", "backslashreplace")
+        self._target, self._variant, self._warn = target, variant, warn
         self._new_fingerprints: list[tuple[Any, ...]] = []
         self._new_known: dict[str, tuple[Any, ...]] = {}
-        self._forgotten: list[tuple[str, str]] = []
+        self._forgotten: set[str] = set()
         self._flushed = time.monotonic()
         self._read_only = False
+        self._path: Path | None = None
         self._database = self._open(directory)
         self._fingerprints: _Ahead[tuple[Any, ...]] = _Ahead(self._fetch_fingerprints)
         self._known: _Ahead[Known] = _Ahead(self._fetch_known)
@@ -91,7 +98,7 @@ class State:
     def fingerprint(self, file: LocalFile, encoding: str) -> Fingerprint | None:
         """The fingerprint of a file that has not changed since it was taken."""
         row = self._fingerprints.get(file.name)
-        if row is None or row[:5] != (encoding, file.inode, file.size, file.mtime_ns, file.ctime_ns):
+        if row is None or row[:5] != (encoding, *_status(file)):
             return None
         return Fingerprint(row[5], row[6].hex())
 
@@ -100,14 +107,16 @@ class State:
         pending = self._new_known.get(key)
         if pending is not None:
             return Known(pending[2], pending[3], Fingerprint(pending[4], pending[5].hex()))
-        return self._known.get(key)
+        return None if key in self._forgotten else self._known.get(key)
 
     def remember_fingerprint(self, file: LocalFile, encoding: str, fingerprint: Fingerprint) -> None:
         """Keeps a fingerprint, unless the file changed a moment ago."""
-        if time.time_ns() - max(file.mtime_ns, file.ctime_ns) < _SETTLED_NS:
+        now = time.time_ns()
+        # A modification time in the future was set by somebody; the change time tells when.
+        if now - file.ctime_ns < _SETTLED_NS or 0 <= now - file.mtime_ns < _SETTLED_NS:
             return
         self._new_fingerprints.append((
-            self._root, self._variant, file.name, encoding, file.inode, file.size, file.mtime_ns, file.ctime_ns,
+            self._root, self._variant, file.name, encoding, *_status(file),
             fingerprint.size, bytes.fromhex(fingerprint.md5),
         ))  # fmt: skip
         self._flush_if_due()
@@ -123,7 +132,7 @@ class State:
     def forget(self, key: str) -> None:
         """Drops the record of an object that we deleted."""
         self._new_known.pop(key, None)
-        self._forgotten.append((self._target, key))
+        self._forgotten.add(key)
 
     def fact(self, name: str) -> str | None:
         """What was found out about the target itself."""
@@ -142,10 +151,14 @@ class State:
         if not (self._new_fingerprints or self._new_known or self._forgotten):
             return
         fingerprints, known, forgotten = self._new_fingerprints, self._new_known, self._forgotten
-        self._new_fingerprints, self._new_known, self._forgotten = [], {}, []
+        self._new_fingerprints, self._new_known, self._forgotten = [], {}, set()
+        self._fingerprints.drop()
+        self._known.drop()
 
         def store() -> None:
-            self._database.executemany("DELETE FROM known WHERE target = ? AND key = ?", forgotten)
+            self._database.executemany(
+                "DELETE FROM known WHERE target = ? AND key = ?", ((self._target, key) for key in forgotten)
+            )
             self._database.executemany("INSERT OR REPLACE INTO known VALUES (?,?,?,?,?,?)", known.values())
             self._database.executemany("INSERT OR REPLACE INTO fingerprint VALUES (?,?,?,?,?,?,?,?,?,?)", fingerprints)
 
@@ -194,7 +207,10 @@ class State:
             self._lose(error)
 
     def _lose(self, error: Exception) -> None:
-        if not self._read_only:
+        if type(error) is sqlite3.DatabaseError and self._path is not None:  # damaged, but not at its beginning
+            self._database.close()
+            self._database, self._path = self._replace_corrupt(self._path, error), None
+        elif not self._read_only:
             self._read_only = True
             self._warn(f"The state file can't be used ({error}): going on without it; the next run will hash more.")
 
@@ -205,13 +221,15 @@ class State:
         path = directory / FILE_NAME
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return _connect(str(path))
+            database = _connect(str(path))
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 return self._in_memory(path, error)
             return self._replace_corrupt(path, error)
         except OSError as error:
             return self._in_memory(path, error)
+        self._path = path
+        return database
 
     def _replace_corrupt(self, path: Path, error: Exception) -> sqlite3.Connection:
         aside = path.with_name(f"{path.name}.corrupt-{time.time_ns()}")
@@ -226,6 +244,11 @@ class State:
     def _in_memory(self, path: Path, error: Exception) -> sqlite3.Connection:
         self._warn(f"The state file {path} can't be used ({error}): going on in memory; the next run will hash more.")
         return _connect(":memory:")
+
+
+def _status(file: LocalFile) -> tuple[int, ...]:
+    """What changes when the file does, as far as SQLite's 63 bits go: some file systems number inodes with 64."""
+    return tuple(number & 0x7FFF_FFFF_FFFF_FFFF for number in (file.inode, file.size, file.mtime_ns, file.ctime_ns))
 
 
 def _connect(path: str) -> sqlite3.Connection:
@@ -244,8 +267,10 @@ def _connect(path: str) -> sqlite3.Connection:
                         database.execute(statement)
                     database.execute(f"PRAGMA user_version = {_VERSION}")
         else:
-            # Asks for a write, so that a file we may only read is found out now and not after the first upload.
+            # Writes, so that a file we may only read is found out now and not after the first upload. (BEGIN IMMEDIATE
+            # alone begins a mere reading there.)
             database.execute("BEGIN IMMEDIATE")
+            database.execute(f"PRAGMA user_version = {_VERSION}")
             database.rollback()
     except BaseException:
         database.close()

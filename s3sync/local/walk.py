@@ -1,7 +1,7 @@
 """A sorted walk over a folder that never follows a link out of it and never stops at what it can't read.
 
-The order is that of the keys in S3: each folder's entries sorted by name, with `/` appended to folders. Code points sort
-like UTF-8's bytes, so names need no encoding; names that are not UTF-8 have no place among keys and come first.
+The order is that of the keys in S3: each folder's entries sorted by name, with `/` appended to folders. Code points
+sort like UTF-8's bytes, so names need no encoding; names that are not UTF-8 have no place among keys and come first.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Walk:
 
     root: str
     scope: Scope
-    hold: Callable[[LocalFile], None]
-    """Takes a file that has no place in the sorted stream."""
+    hold: Callable[[Entry], None]
+    """Takes what has a key but no place in the sorted stream."""
     is_regular: Callable[[str], bool]
     """Whether a name's key is just the prefix and the name."""
     follow_symlinks: bool = False
@@ -100,13 +100,13 @@ class Walk:
             if not _is_utf8(entry.name):
                 reason = entry.reason if isinstance(entry, Passed) else None
                 yield Passed(entry.name, reason, None if reason else NOT_UTF8, storable=False)
-            elif isinstance(entry, Passed):
-                yield replace(entry, storable=False)
             else:
                 self.hold(entry)
+                if isinstance(entry, Passed):
+                    yield replace(entry, storable=False)
 
     def _branch(self, root: str, item: _Found, name: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry]:
-        """A folder, or a link: it is followed where it stays inside the root, or the user said so; never in a circle."""
+        """A folder, or a link: followed where it stays inside the root, or the user said so; never in a circle."""
         linked = not item.folder
         path = os.path.realpath(item.entry.path) if linked else item.entry.path
         allowed = not linked or self.follow_symlinks or path == root or path.startswith(root.rstrip(os.sep) + os.sep)
@@ -114,7 +114,8 @@ class Walk:
             status = os.stat(path, follow_symlinks=False)
         except OSError as error:
             if linked:
-                yield Passed(name, Reason.LINK)
+                # What it led to may have been a folder, on a disk that is not there today.
+                yield from self._link(name, folder=True)
             elif isinstance(error, FileNotFoundError):
                 yield Passed(name, Reason.VANISHED, folder=True)
             else:
@@ -122,7 +123,10 @@ class Walk:
                 yield Passed(name, failure=unreadable(error), folder=True)
             return
         if not stat.S_ISDIR(status.st_mode):
-            yield from filter(None, (self._file(name, path, status) if allowed else Passed(name, Reason.LINK),))
+            if allowed and not stat.S_ISLNK(status.st_mode):
+                yield from filter(None, (self._file(name, path, status),))
+            else:
+                yield from self._link(name)
             return
         identity = (status.st_dev, status.st_ino)
         if self.scope.leaves_out_folder(name):
@@ -131,6 +135,12 @@ class Walk:
             yield Passed(name, Reason.LINK, folder=True)
         else:
             yield from self._folder(root, path, name + "/", (*above, identity))
+
+    def _link(self, name: str, *, folder: bool = False) -> Iterator[Passed]:
+        """A link that is not followed, if anybody wants to hear of it."""
+        prefix = self.scope.prefix
+        if name.startswith(prefix) or (folder and prefix.startswith(name + "/")):
+            yield Passed(name, self.scope.leaves_out_file(name) or Reason.LINK, folder=folder)
 
     def _leaf(self, entry: os.DirEntry[str], name: str) -> Entry | None:
         try:
@@ -185,4 +195,5 @@ def _is_utf8(text: str) -> bool:
 
 def unreadable(error: OSError) -> Failure:
     """A file or folder that the operating system won't let us read, in words."""
-    return Failure("Unreadable", hint="make it readable for the user that runs this command", message=str(error.strerror))
+    hint = "make it readable for the user that runs this command"
+    return Failure("Unreadable", hint=hint, message=str(error.strerror))

@@ -1,0 +1,245 @@
+"""Two sorted inventories become one stream; and how much one run may delete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from s3sync.core.comparison import Reason
+from s3sync.core.events import Failure
+from s3sync.core.objects import LocalFile, RemoteObject
+from s3sync.core.plan import DeleteLimit, Entry, Held, Join, Match, Passed
+from tests.strategies import QUICK, names
+
+PREFIX = "media/"
+
+
+def file(name: str) -> LocalFile:
+    return LocalFile(name, f"/srv/{name}", 1, 1, 1, 1)
+
+
+def obj(name: str, etag: str = "e") -> RemoteObject:
+    return RemoteObject(PREFIX + name, 1, etag, "2026-03-01T12:00:00Z")
+
+
+def key_of(name: str) -> str:
+    return PREFIX + name.replace("\\", "/")
+
+
+def join(entries: Iterable[Entry], objects: Iterable[RemoteObject], held: Held | None = None) -> Join:
+    return Join(entries, objects, key_of, held or Held())
+
+
+def described(matches: Iterable[Match]) -> list[str]:
+    """`f`: there is a file, `ff`: two, `o`: there is an object, `p`: the walk passed it."""
+    return [
+        f"{match.key.removeprefix(PREFIX)}: {'f' * len(match.files)}{'o' * bool(match.obj)}{'p' * bool(match.passed)}"
+        for match in matches
+    ]
+
+
+UNREADABLE = Failure("Unreadable")
+CASES: dict[str, tuple[list[Entry], list[str], list[str]]] = {
+    "nothing": ([], [], []),
+    "file only": ([file("a")], [], ["a: f"]),
+    "object only": ([], ["a"], ["a: o"]),
+    "both": ([file("a")], ["a"], ["a: fo"]),
+    "in turn": ([file("a"), file("c")], ["b", "c", "d"], ["a: f", "b: o", "c: fo", "d: o"]),
+    "objects after the last file": ([file("a")], ["b", "c"], ["a: f", "b: o", "c: o"]),
+    "the order of keys is not that of folders": (
+        [file("a-b"), file("a.b"), file("a/b"), file("a0")], ["a-b", "a.b", "a/b", "a0"],
+        ["a-b: fo", "a.b: fo", "a/b: fo", "a0: fo"]),
+    "a passed file takes its object along": ([Passed("a", Reason.YOUNG), file("b")], ["a", "b"], ["a: p", "b: fo"]),
+    "a passed file takes no other object along": (
+        [Passed("b", Reason.YOUNG)], ["a", "b/c"], ["a: o", "b: p", "b/c: o"]),
+    "a passed folder covers what is below": (
+        [Passed("a", failure=UNREADABLE, folder=True), file("b")], ["a-", "a/b", "a/c/d", "a0", "b"],
+        ["a: p", "a-: o", "a0: o", "b: fo"]),
+    "a passed folder is no object of its name": (
+        [Passed("a", failure=UNREADABLE, folder=True)], ["a"], ["a: p", "a: o"]),
+    "a passed folder at the end": (
+        [file("a"), Passed("b", folder=True)], ["b/a", "b/b", "c"], ["a: f", "b: p", "c: o"]),
+    "the root itself could not be read": ([Passed("", failure=UNREADABLE, folder=True)], ["a", "b/c"], [": p"]),
+    "a link that leads nowhere was a file or a folder": (
+        [Passed("a", Reason.LINK, folder=True), file("b")], ["a", "a-", "a/b", "b"], ["a: p", "a-: o", "b: fo"]),
+    "covers may overlap": (
+        [Passed("a", Reason.LINK, folder=True), Passed("a-", failure=UNREADABLE, folder=True), file("a.b")],
+        ["a", "a-/x", "a.b", "a/x", "b"], ["a: p", "a-: p", "a.b: fo", "b: o"]),
+    "a name that is not UTF-8 stands nowhere": (
+        [Passed("\udcff", failure=UNREADABLE, storable=False), file("a")], ["a"], ["\udcff: p", "a: fo"]),
+    "an object that the server lists twice": ([file("a")], ["a", "a", "b", "b"], ["a: fo", "b: o"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_join(case: str) -> None:
+    """What stands under one key comes together, in the order of the keys."""
+    entries, objects, expected = CASES[case]
+
+    assert expected == described(join(entries, map(obj, objects)))
+
+
+HELD: dict[str, tuple[list[Entry], list[Entry], list[str], list[str]]] = {
+    "file with its object": ([file("a\\b")], [file("a"), file("c")], ["a", "a/b"], ["a: fo", "a/b: fo", "c: f"]),
+    "file alone comes last": ([file("a\\b")], [file("c")], [], ["c: f", "a/b: f"]),
+    "file whose object comes after the last file": ([file("x\\y")], [file("a")], ["x/y"], ["a: f", "x/y: fo"]),
+    "several, in order": ([file("y\\z"), file("x\\z")], [], [], ["x/z: f", "y/z: f"]),
+    "collision with a file in its place": ([file("a\\b")], [file("a/b")], ["a/b"], ["a/b: ffo"]),
+    "collision without an object": ([file("a\\b")], [file("a/b")], [], ["a/b: ff"]),
+    "collision of two held": ([file("a\\b\\c"), file("a\\b/c")], [], ["a/b/c"], ["a/b/c: ffo"]),
+    "passed: its object is no orphan": ([Passed("a\\b", Reason.YOUNG)], [], ["a/b", "a/b/c"], ["a/b/c: o"]),
+    "passed folder: what is below is no orphan": (
+        [Passed("a\\b", failure=UNREADABLE, folder=True)], [file("x")], ["a/b/c", "a/bc", "x"], ["a/bc: o", "x: fo"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", HELD)
+def test_held(case: str) -> None:
+    """Files whose key is not where their name stands (`a\\b` -> `a/b`) find their objects all the same."""
+    held_entries, entries, objects, expected = HELD[case]
+    held = Held()
+    for entry in held_entries:
+        held.add(key_of(entry.name), entry)
+
+    assert expected == described(join(entries, map(obj, objects), held))
+
+
+def test_a_file_out_of_order_is_not_lost() -> None:
+    """Whatever the walk does: a file that comes too late is held, and comes at the end."""
+    assert ["a: f", "c: fo", "b: f"] == described(join([file("a"), file("c"), file("b")], [obj("c")]))
+
+
+def test_files_out_of_order_still_collide() -> None:
+    """Late files of one key come together, so that none of them is sent over the other."""
+    assert ["c: f", "a/b: ff"] == described(join([file("c"), file("a\\b"), file("a/b")], []))
+
+
+def test_a_disordered_listing_is_noticed() -> None:
+    """From the break on, the rest is sorted; nothing is dropped, and whoever deletes can ask."""
+    merged = join([file("a"), file("e"), file("f")], map(obj, "adcbfe"))
+
+    assert ["a: fo", "d: o", "b: o", "c: o", "e: fo", "f: fo"] == described(merged)
+    assert merged.disordered
+
+
+def test_an_ordered_listing_is_not_disordered() -> None:
+    """Sorted keys, those of `a-b` and `a/b` included, raise no suspicion."""
+    merged = join([], map(obj, sorted(["a-b", "a.b", "a/b", "a", "é", "\uffff", "😀"])))
+
+    assert 7 == len(list(merged))
+    assert not merged.disordered
+
+
+def test_one_of_each_is_held_at_a_time() -> None:
+    """A million files cost no more memory than ten: neither side is read further than one ahead."""
+    read = {"files": 0, "objects": 0}
+
+    def counted(side: str, items: Iterable[Entry | RemoteObject]) -> Iterator[Entry | RemoteObject]:
+        for item in items:
+            read[side] += 1
+            yield item
+
+    keys = [f"{number:04}" for number in range(1000)]
+    merged = join(counted("files", map(file, keys)), counted("objects", map(obj, keys)))  # type: ignore[arg-type]
+    for number, _ in enumerate(merged, start=1):
+        assert read["files"] <= number + 1
+        assert read["objects"] <= number + 1
+    assert {"files": 1000, "objects": 1000} == read
+
+
+@QUICK
+@given(st.sets(names("ab-./é😀")), st.sets(names("ab-./é😀")))
+def test_join_equals_a_join_by_dictionary(files: set[str], objects: set[str]) -> None:
+    """For any names: in order, and each file and object exactly once."""
+    expected = [
+        f"{name}: {'f' * (name in files)}{'o' * (name in objects)}" for name in sorted(files | objects)
+    ]
+
+    assert expected == described(join(map(file, sorted(files)), map(obj, sorted(objects))))
+
+
+@QUICK
+@given(st.sets(names("ab\\-/")), st.sets(names("ab-/")))
+@example({"a\\b", "a/b"}, {"a/b"})
+def test_join_with_held_files_equals_a_join_by_dictionary(files: set[str], objects: set[str]) -> None:
+    """Held files too: each file and object exactly once, and those of one key together."""
+    held = Held()
+    for name in files:
+        if "\\" in name:
+            held.add(key_of(name), file(name))
+    regular = sorted(name for name in files if "\\" not in name)
+    keys = {key_of(name) for name in files} | {PREFIX + name for name in objects}
+    expected = {
+        key: (sorted(name for name in files if key_of(name) == key), key.removeprefix(PREFIX) in objects)
+        for key in keys
+    }
+    matches = list(join(map(file, regular), map(obj, sorted(objects)), held))
+
+    assert len(keys) == len(matches)
+    assert expected == {
+        match.key: (sorted(each.name for each in match.files), match.obj is not None) for match in matches
+    }
+
+
+@QUICK
+@given(st.sets(names("ab/")), st.lists(names("ab/"), unique=True))
+def test_no_object_of_a_disordered_listing_is_lost(files: set[str], objects: list[str]) -> None:
+    """In whatever order a server lists: each file and each object exactly once."""
+    merged = join(map(file, sorted(files)), map(obj, objects))
+    matches = list(merged)
+
+    assert sorted(files) == sorted(each.name for match in matches for each in match.files)
+    assert sorted(map(obj, objects)) == sorted(match.obj for match in matches if match.obj is not None)
+    assert (objects != sorted(objects)) == merged.disordered
+
+
+@QUICK
+@given(st.sets(names("ab-/")), st.data())
+def test_what_the_walk_passed_has_no_orphans(objects: set[str], data: st.DataObject) -> None:
+    """An object that a passed name covers never stands alone; any other does."""
+    folder = data.draw(st.sampled_from(sorted(objects) or ["a"])).partition("/")[0]
+    alone = [match.key.removeprefix(PREFIX) for match in join([Passed(folder, folder=True)], map(obj, sorted(objects)))
+             if match.obj is not None]  # fmt: skip
+
+    assert sorted(name for name in objects if not name.startswith(folder + "/")) == alone
+
+
+LIMITS = [
+    # limit, deletes, objects in scope, allowed
+    (None, 0, 0, True),
+    (None, 10, 10, True),
+    (None, 11, 11, False),
+    (None, 11, 109, False),
+    (None, 11, 110, True),
+    (None, 100, 1000, True),
+    (None, 101, 1000, False),
+    ("0", 0, 1000, True),
+    ("0", 1, 1000, False),
+    ("5", 5, 5, True),
+    ("5", 6, 1_000_000, False),
+    ("10%", 1, 10, True),
+    ("10%", 2, 10, False),
+    ("10%", 1, 9, False),
+    ("0%", 1, 1000, False),
+    ("0.5%", 5, 1000, True),
+    ("0.5%", 6, 1000, False),
+    ("100%", 1000, 1000, True),
+]
+
+
+@pytest.mark.parametrize(("limit", "deletes", "in_scope", "expected"), LIMITS)
+def test_delete_limit(limit: str | None, deletes: int, in_scope: int, expected: bool) -> None:
+    """By default ten may go, or a tenth; `N` and `P%` are exactly what they say."""
+    asked = DeleteLimit() if limit is None else DeleteLimit.parse(limit)
+
+    assert expected is asked.allows(deletes, in_scope)
+
+
+@pytest.mark.parametrize("text", ["", "%", "x", "-1", "-1%", "1.5", "5 %x", "nan%", "inf%", "-inf%", "10%%"])
+def test_delete_limit_refuses(text: str) -> None:
+    """What is neither a number nor a percentage limits nothing, and so is refused."""
+    with pytest.raises(ValueError, match=r"could not convert|invalid literal|^-|%$"):
+        DeleteLimit.parse(text)
