@@ -1,50 +1,24 @@
-"""What people and machines get to see. One thread writes; the result goes to standard output, trouble to standard error."""
+"""What people and machines get to see, from one thread: the result on standard output, trouble on standard error."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
-import signal
 import tempfile
-import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from .core.comparison import Action, Reason
 from .core.events import Event, Finding, Outcome, Result, Stopped
 from .core.report import BUDGET, LOCKED, OK, Report, belongs_in_items, item_as_json
+from .output import is_beside, open_output, put_in_place
 from .sync.run import Progress
+from .wording import in_bytes, line_for, shown, summary, title_of
 
 _NAMED = 10
 _MINUTE = 60.0
-_HOSTILE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_VERBS = {Action.UPLOAD: "upload", Action.DELETE: "delete", Action.FIX: "fix"}
-
-
-def shown(name: str) -> str:
-    """A name as a terminal may have it: control and direction characters as escapes."""
-    return _HOSTILE.sub(lambda found: _escape(found[0]), name)
-
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:
-        code -= 0xDC00
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
-
-
-def in_bytes(size: float) -> str:
-    """`12.3 MB`, in powers of 1000 as disks and S3's bill have it."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
-        size /= 1000
-    raise AssertionError
 
 
 @dataclass(slots=True)
@@ -74,10 +48,9 @@ class Console:
         self._failures: dict[str, _Failures] = defaultdict(_Failures)
         self._named: dict[str, list[str]] = defaultdict(list)
         self._counted: dict[str, int] = defaultdict(int)
+        self._withheld: list[str] | None = [] if verbosity == 0 else None
         self._spool: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", prefix="s3sync-")  # noqa: SIM115
-        self._result: IO[str] = out
-        if output is not None:
-            self._result = _beside(output)
+        self._result: IO[str] = out if output is None else open_output(output)
 
     @property
     def wants_details(self) -> bool:
@@ -93,8 +66,8 @@ class Console:
                     self._spool.write(item_as_json(event) + "\n")
                 elif self._form == "jsonl":
                     self._write(item_as_json(event, type="item"))
-            if self._form == "text" and self._verbosity >= 2:
-                self._line(event)
+            if self._form == "text" and self._verbosity >= 2 and belongs_in_items(event, self._verbosity):
+                self._write(line_for(event))
         elif isinstance(event, Finding) and event.level != "info":
             self._complain(f"{event.level.capitalize()}: {shown(event.detail)}")
         elif isinstance(event, Stopped):
@@ -127,21 +100,28 @@ class Console:
             self._write(json.dumps({"type": "report", **report.envelope(), "findings": report.findings_as_dicts()}))
         else:
             self._conclude(report)
+        if self._withheld and report.exit_code not in (OK, LOCKED, BUDGET):
+            self._say(self._err, "\n".join(self._withheld) + "\n")
         self._spool.close()
-        self._put_in_place()
+        put_in_place(self._result, self._output)
+
+    def discard(self) -> None:
+        """Leaves no half report behind, where the run could not be brought to an end."""
+        self._spool.close()
+        if self._result is not self._out:
+            self._result.close()
+            if is_beside(self._result):
+                os.unlink(self._result.name)
 
     def _conclude(self, report: Report) -> None:
-        quiet = self._verbosity == 0 and report.exit_code in (OK, LOCKED, BUDGET)
-        if report.error is not None:
-            if not quiet:
-                hint = f" {report.error.hint[0].upper()}{report.error.hint[1:]}." if report.error.hint else ""
-                self._complain(shown(report.error.message) + hint)
-            return
         self._list_trouble()
+        if report.error is not None:
+            hint = f" {report.error.hint[0].upper()}{report.error.hint[1:]}." if report.error.hint else ""
+            self._complain(shown(report.error.message + hint))
         if self._verbosity >= 2 and report.engine:
             why = f" ({report.engine_reason})" if report.engine_reason else ""
             self._write(f"engine {report.engine}{why}; conditional writes {report.conditional}")
-        if not quiet:
+        if report.error is None or any(report.counts.values()):
             write = self._write if self._verbosity > 0 else self._complain
             write(summary(report))
 
@@ -169,28 +149,11 @@ class Console:
             if len(failures.names) < _NAMED:
                 failures.names.append(outcome.name)
             return
-        title = _title(outcome)
+        title = title_of(outcome)
         if title is not None:
             self._counted[title] += 1
             if len(self._named[title]) < _NAMED:
                 self._named[title].append(outcome.name)
-
-    def _line(self, outcome: Outcome) -> None:
-        if not belongs_in_items(outcome, self._verbosity):
-            return
-        verb = _VERBS.get(outcome.action, outcome.action.value)
-        if outcome.action is Action.NONE:
-            verb = "unchanged"
-        if outcome.result is Result.PLANNED:
-            verb = "would " + verb
-        elif outcome.result is Result.FAILED:
-            verb = "failed to " + verb
-        notes = [outcome.reason.value] if outcome.reason else []
-        if outcome.size is not None and outcome.action is Action.UPLOAD:
-            notes.append(in_bytes(outcome.size))
-        if outcome.detail:
-            notes.append(outcome.detail)
-        self._write(f"{verb} {shown(outcome.name)}" + (f" ({shown(', '.join(notes))})" if notes else ""))
 
     def _draw(self, progress: Progress) -> None:
         if self._bar is None:
@@ -203,86 +166,21 @@ class Console:
         self._bar.refresh()
 
     def _complain(self, text: str) -> None:
-        if self._bar is not None:
-            self._bar.clear()
-        with suppress(BrokenPipeError):
-            self._err.write(text + "\n")
+        """At `-v 0` it is not known before the end whether there is anything to say."""
+        if self._withheld is not None:
+            self._withheld.append(text)
+        else:
+            self._say(self._err, text + "\n")
 
     def _write(self, text: str, end: str = "\n") -> None:
+        self._say(self._result, text + end)
+
+    def _say(self, stream: IO[str], text: str) -> None:
         if self._bar is not None:
             self._bar.clear()
         with suppress(BrokenPipeError):
-            self._result.write(text + end)
-
-    def _put_in_place(self) -> None:
-        """A report file is there whole, or not at all."""
-        if self._output is None:
-            self._result.flush()
-            return
-        self._result.close()
-        os.replace(self._result.name, self._output)
-
-
-def _title(outcome: Outcome) -> str | None:
-    if outcome.action is Action.CONFLICT:
-        return "changed on both sides and left as they are (--overwrite-newer sends them)"
-    if outcome.action is Action.SKIP and outcome.reason is Reason.SECRET:
-        return "held back, as their names tell of secrets and everybody can read this target (--allow-secret NAME sends one)"
-    if outcome.action is Action.SKIP and outcome.reason is Reason.LINK:
-        return "links skipped, as they lead nowhere, in a circle or out of the source (--follow-symlinks)"
-    if outcome.action is Action.SKIP and outcome.reason is Reason.SPECIAL:
-        return "skipped, as they are no regular files"
-    if outcome.action is Action.FIX and outcome.result is Result.PLANNED:
-        return "stored with other headers than the storage writes (--fix-metadata mends them)"
-    return None
-
-
-def summary(report: Report) -> str:
-    """A run in one line."""
-    counts, target = report.counts, report.target
-    place = f"s3://{target.bucket}/{target.prefix}"
-    did = "would upload" if report.dry_run else "uploaded"
-    number = counts["new"] + counts["changed"] if report.dry_run else counts["uploaded"]
-    size = report.planned_bytes if report.dry_run else report.sent_bytes
-    parts = [f"{number:,} {did} ({in_bytes(size)})" if number else f"0 {did}", f"{counts['unchanged']:,} unchanged"]
-    if report.dry_run:
-        parts[0] = f"{did} {number:,} ({in_bytes(size)})"
-    for name, words in (
-        ("deleted", "deleted"), ("fixed", "fixed"), ("kept", "kept (newer in the bucket)"), ("conflicts", "in conflict"),
-        ("orphans", "without a file"), ("skipped", "skipped"), ("failed", "failed"), ("not_tried", "not tried"),
-    ):  # fmt: skip
-        if counts[name]:
-            parts.append(f"{counts[name]:,} {words}")
-    end = "" if report.exit_code == OK else f" [{report.status}, exit {report.exit_code}]"
-    return f"{target.alias} -> {place}: {', '.join(parts)}; {report.seconds['total']:.1f} s{end}"
-
-
-def _beside(path: str) -> IO[str]:
-    folder = os.path.dirname(os.path.abspath(path))
-    return tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=folder, prefix=".s3sync-", delete=False
-    )
-
-
-@contextmanager
-def signals_noted(note: Callable[[int], None]) -> Iterator[None]:
-    """Turns the first SIGINT or SIGTERM into a note, and the second into an immediate exit. Main thread only."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    seen: list[int] = []
-
-    def noted(number: int, _: Any) -> None:
-        if seen:
-            os._exit(128 + number)
-        seen.append(number)
-        note(number)
-
-    before = {number: signal.signal(number, noted) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
+            try:
+                stream.write(text)
+            except UnicodeEncodeError:  # a terminal, or a cron job, that does not take all characters
+                encoding = getattr(stream, "encoding", None) or "ascii"
+                stream.write(text.encode(encoding, "backslashreplace").decode(encoding))

@@ -6,15 +6,17 @@ import secrets
 import sys
 from collections.abc import Callable
 from datetime import datetime, timezone
+from functools import partial
 from typing import IO, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from .. import __version__
-from ..console import Console, signals_noted
+from ..console import Console
 from ..core.events import Failure
-from ..core.report import Report, TargetFacts
-from ..exceptions import S3SyncError
+from ..core.report import NOT_STARTED, Report, TargetFacts
+from ..exceptions import ConfigurationError, S3SyncError
+from ..signals import signals_noted
 from ..sync import PushOptions, Run
 
 
@@ -49,12 +51,14 @@ class SyncCommand(BaseCommand):
             check=options["check"],
         )  # fmt: skip
         out, err = _stream(self.stdout), _stream(self.stderr)
+        show = partial(
+            Console, out, err, form=options["format"], verbosity=options["verbosity"], progress=options["progress"]
+        )
+        unwritable: OSError | None = None
         try:
-            console = Console(
-                out, err, form=options["format"], verbosity=options["verbosity"], progress=options["progress"], output=options["output"],
-            )  # fmt: skip
+            console = show(output=options["output"])
         except OSError as error:
-            raise CommandError(f"Cannot write the report to {options['output']!r}: {error.strerror}.") from error
+            console, unwritable = show(), error
         signals: list[int] = []
         run = Run(
             wishes, report, console, interrupted=lambda: signals[0] if signals else None,
@@ -62,16 +66,30 @@ class SyncCommand(BaseCommand):
         )  # fmt: skip
         with signals_noted(signals.append):
             try:
+                if unwritable is not None:
+                    raise _unwritable(options["output"], unwritable)
                 work(run)
             except S3SyncError as error:
                 report.error_exit = error.exit_code
                 report.error = Failure(
                     error.code or type(error).__name__, getattr(error, "http", None), error.hint or "", str(error)
                 )
+            except OSError as error:  # this machine, not S3: a full disk, too many open files
+                report.error_exit = NOT_STARTED
+                report.error = Failure(type(error).__name__, message=f"This machine refused something: {error}.")
+            except BaseException:
+                console.discard()
+                raise
             report.seconds["total"] = run.elapsed
             report.finished = _stamp(datetime.now(timezone.utc))
-            console.finish(report)
+            self._finish(console, report)
         self._end(report)
+
+    def _finish(self, console: Console, report: Report) -> None:
+        try:
+            console.finish(report)
+        except OSError as error:
+            raise CommandError(f"The report could not be written ({error}); exit {report.exit_code}.") from error
 
     def _end(self, report: Report) -> None:
         if report.exit_code == 0:
@@ -85,6 +103,13 @@ def _stream(wrapper: Any) -> IO[str]:
     """The stream behind Django's wrapper, which would style lines and add ends to them."""
     stream: IO[str] = wrapper._out
     return stream
+
+
+def _unwritable(path: str, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"The report can't be written to {path!r}: {str(error.strerror).lower()}.", code="OutputUnwritable",
+        hint="name a file, in a folder that is there, with --output",
+    )  # fmt: skip
 
 
 def _stamp(moment: datetime) -> str:

@@ -18,7 +18,7 @@ def add_shared_options(parser: CommandParser) -> None:
     add("--check", action="store_true", help="Like --dry-run; exit 3 if work is pending. Takes no lock.")
     add("-i", "--ignore", "--exclude", action="append", default=[], metavar="GLOB",
         help="Leave out files and folders whose base name or whole name matches. Repeatable.")  # fmt: skip
-    add("--include", action="append", default=[], metavar="GLOB", help="Only names that match. --ignore wins. Repeatable.")
+    add("--include", action="append", default=[], metavar="GLOB", help="Only what matches. --ignore wins. Repeatable.")
     add("--prefix", default="", metavar="P", help="Only names that begin with P, on both sides.")
     add("-w", "--workers", type=whole_number, metavar="N", help="At most N requests at a time.")
     add("--engine", choices=("auto", "fast", "boto3"), help="How to send: auto takes the fast way where it is right.")

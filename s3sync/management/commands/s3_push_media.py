@@ -28,7 +28,7 @@ class Command(SyncCommand):
         add("--overwrite-newer", action="store_true", help="Send also where the bucket has a newer object.")
         add("--delete", action="store_true", help="Delete objects that we sent and whose files are gone.")
         add("--max-delete", type=delete_limit, default=DeleteLimit(), metavar="N|P%",
-            help="Delete nothing if it would be more. Default: 10%% of the objects in scope, and ten always.")  # fmt: skip
+            help="Delete nothing if it would be more. Default: 10%% of the objects in scope, ten always.")  # fmt: skip
         add("--min-age", type=duration, default=0.0, metavar="S", help="Skip files changed in the last S seconds.")
         add("--follow-symlinks", action="store_true", help="Follow links that lead out of the source.")
         add("--check-metadata", action="store_true",

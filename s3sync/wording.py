@@ -1,0 +1,84 @@
+"""A run in words for people. Names come from anybody, so what a terminal would obey is escaped."""
+
+from __future__ import annotations
+
+import re
+
+from .core.comparison import Action, Reason
+from .core.events import Outcome, Result
+from .core.report import OK, Report
+
+_HOSTILE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_VERBS = {Action.UPLOAD: "upload", Action.DELETE: "delete", Action.FIX: "fix", Action.NONE: "unchanged"}
+
+
+def shown(name: str) -> str:
+    """A name as a terminal may have it: control and direction characters as escapes."""
+    return _HOSTILE.sub(lambda found: _escape(found[0]), name)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def in_bytes(size: float) -> str:
+    """`12.3 MB`, in powers of 1000 as disks and S3's bill have it."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 999.95 or unit == "GB":
+            return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
+        size /= 1000
+    raise AssertionError
+
+
+def line_for(outcome: Outcome) -> str:
+    """One name's outcome in one line."""
+    verb = _VERBS.get(outcome.action, outcome.action.value)
+    if outcome.result is Result.PLANNED:
+        verb = "would " + verb
+    elif outcome.result is Result.FAILED:
+        verb = "failed to " + verb
+    notes = [outcome.reason.value] if outcome.reason else []
+    if outcome.size is not None and outcome.action is Action.UPLOAD:
+        notes.append(in_bytes(outcome.size))
+    if outcome.detail:
+        notes.append(outcome.detail)
+    return f"{verb} {shown(outcome.name)}" + (f" ({shown(', '.join(notes))})" if notes else "")
+
+
+def title_of(outcome: Outcome) -> str | None:
+    """What the trouble is called that this outcome belongs to, or None."""
+    if outcome.action is Action.CONFLICT:
+        return "changed on both sides and left as they are (--overwrite-newer sends them)"
+    if outcome.action is Action.SKIP and outcome.reason is Reason.SECRET:
+        return "held back: names of secrets, and everybody can read this target (--allow-secret NAME sends one)"
+    if outcome.action is Action.SKIP and outcome.reason is Reason.LINK:
+        return "links skipped, as they lead nowhere, in a circle or out of the source (--follow-symlinks)"
+    if outcome.action is Action.SKIP and outcome.reason is Reason.SPECIAL:
+        return "skipped, as they are no regular files"
+    if outcome.action is Action.FIX and outcome.result is Result.PLANNED:
+        return "stored with other headers than the storage writes (--fix-metadata mends them)"
+    return None
+
+
+def summary(report: Report) -> str:
+    """A run in one line."""
+    counts, target = report.counts, report.target
+    place = f"s3://{target.bucket}/{target.prefix}"
+    did = "would upload" if report.dry_run else "uploaded"
+    number = counts["new"] + counts["changed"] if report.dry_run else counts["uploaded"]
+    size = report.planned_bytes if report.dry_run else report.sent_bytes
+    parts = [f"{number:,} {did} ({in_bytes(size)})" if number else f"0 {did}", f"{counts['unchanged']:,} unchanged"]
+    if report.dry_run:
+        parts[0] = f"{did} {number:,} ({in_bytes(size)})"
+    for name, words in (
+        ("deleted", "deleted"), ("fixed", "fixed"), ("kept", "kept (newer in the bucket)"),
+        ("conflicts", "in conflict"), ("orphans", "without a file"), ("skipped", "skipped"), ("failed", "failed"),
+        ("not_tried", "not tried"),
+    ):  # fmt: skip
+        if counts[name]:
+            parts.append(f"{counts[name]:,} {words}")
+    end = "" if report.exit_code == OK else f" [{report.status}, exit {report.exit_code}]"
+    return f"{target.alias} -> {place}: {', '.join(parts)}; {report.seconds['total']:.1f} s{end}"
