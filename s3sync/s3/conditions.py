@@ -1,8 +1,8 @@
 """Conditional writes: asking for them, proving that they are enforced, and understanding the answer 'no'.
 
 AWS enforces `If-None-Match: *` and `If-Match` on PutObject and CompleteMultipartUpload, `If-Match` on DeleteObject
-(Amazon S3 User Guide, "Conditional writes" and "Conditional deletes"). Elsewhere that has to be seen. Ceph RGW 16 enforces
-both on PutObject, but wants the ETag of `If-Match` without quotes, and ignores them on the other two.
+(Amazon S3 User Guide, "Conditional writes" and "Conditional deletes"). Elsewhere that has to be seen. Ceph RGW 16
+enforces both on PutObject, but wants the ETag of `If-Match` without quotes, and ignores them on the other two.
 """
 
 from __future__ import annotations
@@ -74,6 +74,10 @@ class KeyedHooks:
         self._watched: dict[str, dict[str, str]] = {}
         self._answers: dict[str, Mapping[str, Any]] = {}
         self._lock = threading.Lock()
+        self.attach(client)
+
+    def attach(self, client: Any) -> None:
+        """Reaches this client's calls too; once is enough, more do no harm."""
         for operation in ("PutObject", "CompleteMultipartUpload"):
             client.meta.events.register(
                 f"before-parameter-build.s3.{operation}", self._add, unique_id=f"s3sync-add-{operation}"

@@ -1,7 +1,7 @@
 """Content types for names that the system's own table does not know.
 
-Whether `mimetypes` knows woff2 or webp depends on the Python version and on /etc/mime.types. This table speaks only where
-neither the storage nor `mimetypes` does, so a host without that file stores the same type as one that has it.
+Whether `mimetypes` knows woff2 or webp depends on the Python version and on /etc/mime.types. This table speaks only
+where neither the storage nor `mimetypes` does, so a host without that file stores the same type as one that has it.
 Source: IANA Media Types; WHATWG MIME Sniffing for text/javascript (RFC 9239).
 """
 
@@ -16,7 +16,8 @@ _TYPES = {
     "wasm": "application/wasm", "md": "text/markdown", "yaml": "application/yaml", "yml": "application/yaml",
     "mp4": "video/mp4", "m4v": "video/mp4", "webm": "video/webm", "mkv": "video/matroska", "ogv": "video/ogg",
     "m4a": "audio/mp4", "ogg": "audio/ogg", "opus": "audio/ogg", "flac": "audio/flac", "weba": "audio/webm",
-    "pdf": "application/pdf", "epub": "application/epub+zip", "zip": "application/zip", "7z": "application/x-7z-compressed",
+    "pdf": "application/pdf", "epub": "application/epub+zip", "zip": "application/zip",
+    "7z": "application/x-7z-compressed",
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",

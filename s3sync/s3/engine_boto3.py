@@ -1,7 +1,7 @@
 """The engine that is right in every case: the storage's own client in a pool of threads.
 
-A conditional PUT that is answered 412, 409 or 404 is never taken at its word: the answer to an earlier try may have been
-lost, the object may be gone, or the endpoint may misread the condition. A HEAD tells (`_resolve`).
+A conditional PUT that is answered 412, 409 or 404 is never taken at its word: the answer to an earlier try may have
+been lost, the object may be gone, or the endpoint may misread the condition. A HEAD tells (`_resolve`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from .transfer import Condition, Deliver, Put, Refused, Stored
 
 _CONDITION_CODES = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409", "NoSuchKey", "404"})
 _TRIES = 6
+_THROTTLED_TRIES = 10
+"""A server that asks for patience gets it, about a minute; one that fails, some seconds."""
 _LARGE_AT_ONCE = 4
 
 
@@ -99,7 +101,7 @@ class Boto3Engine:
 
     def _store(self, put: Put) -> Stored:
         condition = put.condition
-        for attempt in range(_TRIES):
+        for attempt in range(_THROTTLED_TRIES):
             if self._cancelled.is_set():
                 raise Cancelled
             try:
@@ -112,15 +114,18 @@ class Boto3Engine:
             condition = following
         raise _Conflict
 
-    def _after(self, error: Exception, put: Put, condition: Condition | None, attempt: int) -> Stored | Condition | None:
-        """What to make of a try that failed: the condition of the next try, or ours is stored after all. Else raises."""
+    def _after(
+        self, error: Exception, put: Put, condition: Condition | None, attempt: int
+    ) -> Stored | Condition | None:
+        """What to make of a failed try: the condition of the next one, or ours is stored after all. Else raises."""
         trouble = Trouble("PreconditionFailed", 412, "") if isinstance(error, _Untrue) else trouble_of(error)
         if condition is not None and trouble.code in _CONDITION_CODES:
             return self._resolve(put, condition, trouble, attempt)
         if condition is not None and trouble.http == 501 and self._conditions.enforcement is not Enforcement.REFUSED:
             self._conditions.enforcement = Enforcement.REFUSED  # Backblaze B2 knows no conditional headers
             return condition
-        if trouble.code not in TRANSIENT or attempt == _TRIES - 1:
+        tries = _THROTTLED_TRIES if trouble.code in THROTTLING else _TRIES if trouble.code in TRANSIENT else 1
+        if attempt + 1 >= tries:
             raise error
         self._wait(attempt, trouble)
         return condition
@@ -154,7 +159,7 @@ class Boto3Engine:
             raise _Conflict
         if self._holds_our_bytes(put, answer):
             return Stored(put, etag_of(answer), encryption_of(answer))
-        if condition.if_match is not None and etag_of(answer) == condition.if_match and not self._conditions.bare_etags:
+        if condition.if_match is not None and etag_of(answer) == condition.if_match:
             self._conditions.bare_etags = True
             return condition
         raise _Conflict
@@ -200,7 +205,8 @@ class Boto3Engine:
 
     def _save(self, put: Put, condition: Condition | None) -> Stored:
         """The storage's own way."""
-        name = self._target.name_of(put.key) if self._target.has_plain_keys else put.name
+        name = put.name if self._target.has_own_keys else self._target.name_of(put.key)
+        self._hooks.attach(self._target.storage.bucket.meta.client)  # an overridden `connection` may have several
         with self._hooks.watching(put.key, self._conditions.arguments(condition)), open(put.path, "rb") as stream:
             saved = self._target.storage._save(name, File(stream, name=name))
         if saved != name:

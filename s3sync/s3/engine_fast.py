@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 ENOUGH = 32
 """So many objects in a row handed over for one and the same cause: the fast way is not for this target."""
+NO_VERDICT = ("429", "503", "cancelled", "not-fast")
+"""Causes that say nothing about the target, however often they come."""
 THROTTLED = (429, 503)
 INTERNAL = "an unexpected error"
 
@@ -65,12 +67,14 @@ class FastEngine:
 
     # For the caller
 
-    def prepare(self, parameters: WriteParameters, keys: tuple[str, ...]) -> str | None:
-        """None if objects with these parameters can go the fast way, else the reason why not.
+    def prepare(
+        self, parameters: WriteParameters, keys: tuple[str, ...], condition: Condition | None = None
+    ) -> str | None:
+        """None if objects with these parameters and this kind of condition can go the fast way, else why not.
 
         `keys` are some of those to be sent. Some milliseconds the first time; each shape is asked about once.
         """
-        template = self._template(parameters, None, keys)
+        template = self._template(parameters, condition, keys)
         return template if isinstance(template, str) else None
 
     def submit(self, put: Put) -> None:
@@ -90,7 +94,7 @@ class FastEngine:
     def close(self) -> None:
         """Ends the thread and its connections; whatever is still under way is handed over as `cancelled`."""
         self._call(self._loop.stop)
-        self._thread.join()
+        self._thread.join(10.0)  # it may hang in a refresh of the credentials
 
     def _template(
         self, parameters: WriteParameters, condition: Condition | None, keys: tuple[str, ...]
@@ -140,19 +144,30 @@ class FastEngine:
                 continue
             if self._pool.busy >= self._pace.limit or self._pausing():
                 return
-            connection = self._pool.take()
-            if connection is None:
+            put, template = self._inbox[0]
+            connection = self._pool.take() if template else None
+            if template and connection is None:
                 self._open_more()
                 return
-            self._start(connection, *self._inbox.popleft())
+            self._inbox.popleft()
+            self._start(connection, put, template)
 
-    def _start(self, connection: Connection, put: Put, template: Template | None) -> None:
-        head = self._head(put, template)
-        if head is None:
-            self._pool.put_back(connection)
-            return
-        self.requests += 1
-        self._pool.send(connection, (put, time.monotonic()), head, put.body or b"")
+    def _start(self, connection: Connection | None, put: Put, template: Template | None) -> None:
+        """Sends one object, or hands it over; raises nothing, as it is the only one who knows of it."""
+        try:
+            if template is None or connection is None or put.body is None:
+                raise NotFast("its shape was not proven")
+            head = self._head(put, template)
+            self._pool.send(connection, (put, time.monotonic()), head, put.body)
+            self.requests += 1
+        except NotFast:
+            if connection is not None:
+                self._pool.put_back(connection)
+            self._hand_over(put, "not-fast")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the object is not to be lost to it
+            if connection is None or not connection.busy:
+                self._hand_over(put, "internal")
+            self._collapse(error)
 
     def _open_more(self) -> None:
         room = int(self._pace.limit) - self._pool.busy - self._pool.opening
@@ -161,20 +176,10 @@ class FastEngine:
         # Objects that come in while there is room need connections of their own, at once.
         self._hungry = wanted < room
 
-    def _head(self, put: Put, template: Template | None) -> bytes | None:
-        """The signed head, or None if the object had to be handed over."""
-        try:
-            if template is None or put.body is None:
-                raise NotFast("its shape was not proven")
-            digest = sha256(put.body).hexdigest() if template.signs_payload else None
-            now = self._now()
-            return template.head(put.key, put.size, put.md5, digest, put.condition, now, quote_etag=self.quote_etags)
-        except NotFast:
-            self._hand_over(put, "not-fast")
-        except Exception as error:  # noqa: BLE001 - whatever it is, the object is not to be lost to it
-            self._hand_over(put, "internal")
-            self._collapse(error)
-        return None
+    def _head(self, put: Put, template: Template) -> bytes:
+        digest = sha256(put.body or b"").hexdigest() if template.signs_payload else None
+        now = self._now()
+        return template.head(put.key, put.size, put.md5, digest, put.condition, now, quote_etag=self.quote_etags)
 
     def _now(self) -> Moment:
         second = int(time.time())
@@ -215,16 +220,22 @@ class FastEngine:
 
     def answered(self, connection: Connection) -> None:
         put, sent_at = connection.job
-        completion = outcome(put, connection)
-        if isinstance(completion, HandedOver):
-            if connection.status in THROTTLED:
-                self._pace.throttled(sent_at, time.monotonic(), connection.headers.get("retry-after"))
-            self._count(completion.code)
-        else:
+        completion: Completion = HandedOver(put, "internal")
+        try:
+            completion = outcome(put, connection)
+            self._learn(completion, connection, sent_at)
+        finally:  # an exception goes on to `_on_exception`
+            self._deliver(completion)
+        self._pump()
+
+    def _learn(self, completion: Completion, connection: Connection, sent_at: float) -> None:
+        if not isinstance(completion, HandedOver):
             self._pace.succeeded()
             self._streak = ("", 0)
-        self._deliver(completion)
-        self._pump()
+            return
+        if connection.status in THROTTLED:
+            self._pace.throttled(sent_at, time.monotonic(), connection.headers.get("retry-after"))
+        self._count(completion.code)
 
     def broke(self, connection: Connection, code: str) -> None:
         self._hand_over(connection.job[0], code)
@@ -239,7 +250,7 @@ class FastEngine:
     def _count(self, code: str) -> None:
         same, times = self._streak
         self._streak = (code, times + 1 if code == same else 1)
-        if times + 1 >= ENOUGH and code == same and code not in ("429", "503", "cancelled"):
+        if times + 1 >= ENOUGH and code == same and code not in NO_VERDICT:
             self.degraded = self.degraded or f"{ENOUGH} objects in a row were not accepted: {code}"
 
     def _deliver(self, completion: Completion) -> None:
@@ -272,4 +283,5 @@ class FastEngine:
             self.degraded = INTERNAL
             logger.error("The fast engine gives up after an unexpected error.", exc_info=error)
         self._pool.abandon_all("internal")
+        self._hungry = True  # the pump may have been interrupted; what comes in from now on must wake it
         self._drain("internal")

@@ -20,6 +20,8 @@ THROTTLING = frozenset({
     "SlowDown", "503", "429", "TooManyRequests", "ServiceUnavailable", "RequestLimitExceeded", "Throttling",
     "ThrottlingException", "BandwidthLimitExceeded", "TooManyRequestsException",
 })  # fmt: skip
+DOWN = THROTTLING | {"Unreachable"}
+"""After so many tries, these say that the server serves nobody at the moment."""
 TRANSIENT = THROTTLING | {"InternalError", "RequestTimeout", "500", "502", "504", "Unreachable", "OperationAborted"}
 """Trouble that a later try may not meet."""
 
@@ -37,6 +39,8 @@ class Trouble:
     message: str
     retry_after: float | None = None
     """Seconds that the server asks to wait."""
+    region: str = ""
+    """Where the bucket is, if the server says that it is elsewhere."""
 
 
 _LOCAL = (
@@ -65,8 +69,9 @@ def trouble_of(error: BaseException) -> Trouble:
         headers = metadata.get("HTTPHeaders", {})
         after = str(headers.get("retry-after", ""))
         return Trouble(
-            str(details.get("Code", "Unknown")), metadata.get("HTTPStatusCode"), str(details.get("Message", "")),
+            str(details.get("Code", "Unknown")), metadata.get("HTTPStatusCode"), str(details.get("Message") or ""),
             float(after) if after.isdigit() else None,
+            str(details.get("Region") or headers.get("x-amz-bucket-region") or ""),
         )  # fmt: skip
     for kind, code in _LOCAL:
         if isinstance(error, kind):
@@ -85,7 +90,8 @@ def hint_for(trouble: Trouble, operation: str, bucket: str, key: str) -> str:
     }.get(operation, f"permission for {operation} on {bucket}/{key}")  # fmt: skip
     if trouble.code in ("AccessDenied", "403", "Forbidden"):
         return f"needs {action}"
-    return _HINTS.get(trouble.code, "").format(bucket=bucket, key=key, action=action)
+    region = repr(trouble.region) if trouble.region else "the bucket's region"
+    return _HINTS.get(trouble.code, "").format(bucket=bucket, region=region)
 
 
 _HINTS = {
@@ -97,8 +103,8 @@ _HINTS = {
     "ParamValidationError": "check the bucket's name and object_parameters: boto3 does not accept them",
     "TLS": "the certificate of the endpoint is not trusted: set verify to the CA's file, or AWS_CA_BUNDLE",
     "Unreachable": "the endpoint does not answer: check endpoint_url, the network, and that the server is up",
-    "NoSuchBucket": "bucket {bucket} does not exist at this endpoint: check bucket_name, endpoint_url and region_name, or "
-    "create it",
+    "NoSuchBucket": "bucket {bucket} does not exist at this endpoint: check bucket_name, endpoint_url and region_name, "
+    "or create it",
     "404": "bucket {bucket} does not exist at this endpoint: check bucket_name and endpoint_url",
     "InvalidAccessKeyId": "this access key is not known to the server: check AWS_ACCESS_KEY_ID and endpoint_url",
     "SignatureDoesNotMatch": "the secret key does not belong to the access key, or a proxy changes requests: check "
@@ -106,15 +112,15 @@ _HINTS = {
     "InvalidToken": "the session token is not valid: renew the temporary credentials",
     "ExpiredToken": "the temporary credentials have expired: renew them and run again",
     "RequestTimeTooSkewed": "this machine's clock is off by more than 15 minutes: set it (NTP)",
-    "PermanentRedirect": "the bucket is in another region: set region_name to the bucket's region",
-    "301": "the bucket is in another region: set region_name to the bucket's region",
-    "AuthorizationHeaderMalformed": "the request was signed for another region: set region_name to the bucket's region",
-    "IllegalLocationConstraintException": "set region_name to the bucket's region",
-    "AccessControlListNotSupported": "the bucket's Object Ownership refuses ACLs: remove default_acl (and ACL or Grant* in "
-    "object_parameters) from the storage; make objects public by a bucket policy instead",
+    "PermanentRedirect": "the bucket is in another region: set region_name to {region}",
+    "301": "the bucket is in another region: set region_name to {region}",
+    "AuthorizationHeaderMalformed": "the request was signed for another region: set region_name to {region}",
+    "IllegalLocationConstraintException": "set region_name to {region}",
+    "AccessControlListNotSupported": "the bucket's Object Ownership refuses ACLs: remove default_acl (and ACL or "
+    "Grant* in object_parameters) from the storage; make objects public by a bucket policy instead",
     "InvalidStorageClass": "the endpoint does not know this StorageClass: change object_parameters",
-    "MissingContentLength": "the endpoint does not take boto3's trailing checksums: set request_checksum_calculation to "
-    "when_required",
+    "MissingContentLength": "the endpoint does not take boto3's trailing checksums: set request_checksum_calculation "
+    "to when_required",
     "EntityTooLarge": "the endpoint does not take an object of this size in one piece: lower multipart_threshold",
     "KeyTooLongError": "rename the file: a key has at most 1,024 bytes of UTF-8",
     "SlowDown": "the server throttles: run again later, or with fewer --workers",

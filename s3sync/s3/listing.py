@@ -36,7 +36,7 @@ class Page:
 class Listing:
     """All objects under a prefix, in the server's order, fetched a page ahead by a thread of its own.
 
-    `requests` counts ListObjectsV2 calls; `skew` is the server's clock minus ours in seconds, as far as its `Date` tells.
+    `requests` counts ListObjectsV2 calls; `skew` is the server's clock minus ours in seconds, by its `Date`.
     """
 
     def __init__(self, client: Any, bucket: str, prefix: str, *, on_page: Callable[[int], None] | None = None) -> None:

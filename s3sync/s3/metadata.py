@@ -19,8 +19,8 @@ MAX_COPY_BYTES = 5 * 1024**3
 """CopyObject's limit for one object."""
 
 _HEADERS = (
-    "ContentType", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "WebsiteRedirectLocation",
-    "ServerSideEncryption", "SSEKMSKeyId", "StorageClass",
+    "ContentType", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage",
+    "WebsiteRedirectLocation", "ServerSideEncryption", "SSEKMSKeyId", "StorageClass",
 )  # fmt: skip
 _PRESENT = (*_HEADERS, "BucketKeyEnabled", "Expires")
 _SAME_TYPE = {"application/javascript": "text/javascript", "application/x-javascript": "text/javascript"}
@@ -43,8 +43,10 @@ class CannotTell(Exception):
 def difference(
     target: Target, key: str, wanted: Mapping[str, Any], answer: Mapping[str, Any]
 ) -> dict[str, tuple[Any, Any]]:
-    """Header -> (what the object has, what the storage writes), for the headers that the storage sets. One HEAD's answer
-    is given; where the storage sets a canned ACL, one GetObjectAcl is asked. Raises what botocore raises."""
+    """Header -> (what the object has, what the storage writes), for the headers that the storage sets.
+
+    `answer` is a HEAD's; where the storage sets a canned ACL, one GetObjectAcl is asked. Raises what botocore raises.
+    """
     found = {}
     for header in _HEADERS:
         if header not in wanted:
@@ -53,12 +55,13 @@ def difference(
         if _comparable(header, have) != _comparable(header, wanted[header]):
             found[header] = (have, wanted[header])
     have_metadata, want_metadata = _metadata(answer), _metadata(wanted)
-    if want_metadata and have_metadata != want_metadata:
+    if not want_metadata.items() <= have_metadata.items():  # what others have added is theirs
         found["Metadata"] = (have_metadata, want_metadata)
     if wanted.get("ACL") in _CANNED:
         groups = _group_grants(_grants(target, key))
         if groups != _CANNED[wanted["ACL"]]:
-            found["ACL"] = (", ".join(sorted(f"{group} {right}" for group, right in groups)) or "private", wanted["ACL"])
+            have_acl = ", ".join(sorted(f"{group} {right}" for group, right in groups)) or "private"
+            found["ACL"] = (have_acl, wanted["ACL"])
     return found
 
 
@@ -69,7 +72,9 @@ def mend(target: Target, key: str, wanted: Mapping[str, Any], answer: Mapping[st
     """
     arguments = {header: answer[header] for header in _PRESENT if answer.get(header) is not None}
     arguments.update({name: value for name, value in wanted.items() if name != "Metadata"})
-    arguments["Metadata"] = {**answer.get("Metadata", {}), **wanted.get("Metadata", {})}
+    metadata = {str(name).lower(): value for name, value in answer.get("Metadata", {}).items()}
+    metadata.update({str(name).lower(): value for name, value in wanted.get("Metadata", {}).items()})
+    arguments["Metadata"] = metadata
     if not any(name == "ACL" or name.startswith("Grant") for name in wanted):
         arguments.update(_grant_arguments(_grants(target, key, may_lack=True)))
     source = {"Bucket": target.bucket, "Key": key}

@@ -93,8 +93,11 @@ class Pool:
 
     def close(self) -> None:
         """Ends all connections; to be called when the loop has been stopped."""
-        for task in self._opening:
+        opening = list(self._opening)
+        for task in opening:
             task.cancel()
+        if opening:
+            self._loop.run_until_complete(asyncio.wait(opening))
         for connection in self._connections:
             connection.close()
         for _ in range(3):  # aborted transports tell their protocols, and close their sockets, in the next rounds
@@ -105,7 +108,13 @@ class Pool:
         assert origin is not None
         made = Connection(self, self._buffer)
         opening = self._loop.create_connection(lambda: made, origin.host, origin.port, ssl=origin.tls)
-        await asyncio.wait_for(opening, origin.connect_timeout)
+        try:
+            await asyncio.wait_for(opening, origin.connect_timeout)
+        except BaseException:
+            made.close()  # it may have been made just as we were cancelled
+            raise
+        if not made.reusable:
+            raise ConnectionResetError("the server closes connections as soon as they are made")
         self._connections.add(made)
         self._idle.append(made)
 

@@ -90,7 +90,10 @@ class Captured:
 
     @property
     def host(self) -> str:
-        return dict(self.by_name()).get("host") or urlsplit(self.url).netloc
+        """As signed and as sent: the port only if it is not the scheme's own (RFC 9110, section 7.2)."""
+        parts = urlsplit(self.url)
+        own = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+        return dict(self.by_name()).get("host") or parts.netloc.removesuffix(own)
 
     def by_name(self) -> list[tuple[str, str]]:
         return [(name.lower(), value) for name, value in self.headers]

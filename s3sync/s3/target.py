@@ -6,16 +6,20 @@ not touched; we work on a copy with a connection of its own.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import mimetypes
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from types import SimpleNamespace
 from typing import IO, Any
 from urllib.parse import urlsplit
 
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 from s3transfer.utils import ChunksizeAdjuster
 from storages.backends.s3 import S3Storage
 from storages.utils import ReadBytesWrapper, clean_name
@@ -40,7 +44,7 @@ class Rendering:
     render: Callable[[IO[bytes]], IO[bytes]] | None = None
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Target:
     """Where one storage alias keeps its objects. Attributes that ask boto3 are computed when first used.
 
@@ -66,14 +70,20 @@ class Target:
             # boto3's default sends a trailing checksum over https, which Ceph RGW and others answer with 411.
             extra["request_checksum_calculation"] = "when_required"
         own.client_config = own.client_config.merge(Config(**extra))
+        # One connection for all threads, where the storage would make one for each: an overridden `_save`, which runs
+        # in a worker, is to use the client that we count and put conditions on.
+        own._connections = SimpleNamespace()
         return cls(alias, own)
 
-    @property
+    @cached_property
     def bucket(self) -> str:
         """The bucket's name; empty if none is configured."""
+        if _overrides(self.storage, "bucket"):
+            with contextlib.suppress(BotoCoreError, ValueError):  # who makes the client meets the same, and tells
+                return str(self.storage.bucket.name or "")
         return str(self.storage.bucket_name or "")
 
-    @property
+    @cached_property
     def prefix(self) -> str:
         """What each key of this storage begins with: empty, or ending with `/`."""
         location = str(self.storage.location or "").strip("/")
@@ -91,7 +101,7 @@ class Target:
         """The URL that requests go to."""
         return str(self.client.meta.endpoint_url)
 
-    @property
+    @cached_property
     def is_aws(self) -> bool:
         """Whether Amazon itself answers, whose conditional writes need no proof."""
         return (urlsplit(self.endpoint).hostname or "").endswith(_AWS_DOMAINS)
@@ -106,25 +116,36 @@ class Target:
         """How many requests the client's connection pool serves at once."""
         return int(self.client.meta.config.max_pool_connections)
 
-    @property
+    @cached_property
     def transfer_config(self) -> TransferConfig:
         """The storage's own rules for large files."""
         config: TransferConfig = self.storage.transfer_config
         return config
 
     def part_size_for(self, size: int) -> int:
-        """What s3transfer cuts a file of `size` bytes into: as configured, unless that makes too many or small parts."""
+        """What s3transfer cuts a file of `size` bytes into: as configured, unless parts get too many or small."""
         return int(ChunksizeAdjuster().adjust_chunksize(self.transfer_config.multipart_chunksize, size))
 
-    @property
+    @cached_property
     def saves_itself(self) -> bool:
         """Whether the class has its own way of saving, so that each object has to go through its `_save`."""
         return _overrides(self.storage, "_save") or _overrides(self.storage, "_get_write_parameters")
 
-    @property
+    @cached_property
+    def has_own_keys(self) -> bool:
+        """Whether the class has its own rule for keys, so that nobody can tell a key's name."""
+        return _overrides(self.storage, "_normalize_name")
+
+    @cached_property
     def has_plain_keys(self) -> bool:
         """Whether a key is the prefix and the name, and the listing is sorted (not so in S3 Express)."""
-        return not _overrides(self.storage, "_normalize_name") and not self.bucket.endswith("--x-s3")
+        return not self.has_own_keys and not self.bucket.endswith("--x-s3")
+
+    def listing_prefix(self, names: str) -> str:
+        """What to list for the keys of all names that begin with `names`."""
+        if not self.has_own_keys:
+            return self.prefix + names
+        return self.prefix if self.key_of("probe").startswith(self.prefix) else ""
 
     def is_regular(self, name: str) -> bool:
         """Whether this name's key is just the prefix and the name."""
@@ -171,10 +192,13 @@ class Target:
     def _rendering_of(self, key: str) -> Rendering:
         """Django-storages calls `get_object_parameters` with the full key, so do we."""
         storage = self.storage
-        params = dict(storage._get_write_parameters(key))
-        if params.get("ContentType") == storage.default_content_type and mimetypes.guess_type(key)[0] is None:
-            if "ContentType" not in storage.object_parameters:
-                params["ContentType"] = content_type_of(key) or params["ContentType"]
+        if _overrides(storage, "_get_write_parameters"):
+            # It may need the content; each object goes through `_save` anyway.
+            params = dict(S3Storage._get_write_parameters(storage, key))
+        else:
+            params = dict(storage._get_write_parameters(key))
+        if mimetypes.guess_type(key)[0] is None and "ContentType" not in storage.get_object_parameters(key):
+            params["ContentType"] = content_type_of(key) or params["ContentType"]
         if storage.gzip and params["ContentType"] in storage.gzip_content_types and "ContentEncoding" not in params:
             params["ContentEncoding"] = "gzip"
             return Rendering(self._intern(params), "gzip", self._compress)

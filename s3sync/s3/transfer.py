@@ -79,6 +79,8 @@ class Refused:
     message: str
     conflict: bool = False
     """Somebody else's object is there: a matter for people, not a failure."""
+    left: tuple[str, int] | None = None
+    """ETag and size of an object that was stored all the same: ours, but not what was to be sent."""
 
 
 @dataclass(frozen=True, slots=True)

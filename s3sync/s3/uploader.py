@@ -1,7 +1,7 @@
 """Sends prepared objects by whichever engine fits each, and vouches for what the servers answer.
 
-One thread calls `submit` and `settle`; nothing that an engine says reaches the caller unchecked: an answered ETag that is
-not the MD5 of what was sent is looked into, and a target off AWS has to prove once that it enforces conditional writes.
+One thread calls `submit` and `settle`; nothing that an engine says reaches the caller unchecked: an answered ETag that
+is not the MD5 of what was sent is looked into, and a target off AWS has to prove once that it enforces conditions.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -17,7 +18,7 @@ from .conditions import Conditions, Enforcement
 from .engine_boto3 import Boto3Engine
 from .engine_fast import FastEngine
 from .errors import trouble_of
-from .objects import content_facts, content_md5, head_object, leaves_etag_md5
+from .objects import content_facts, content_md5, etag_of, head_object, leaves_etag_md5
 from .target import Target
 from .transfer import Completion, Deliver, HandedOver, Put, Refused, Stored, WriteParameters
 
@@ -33,23 +34,19 @@ class Uploader:
     """The transfer side of one run."""
 
     def __init__(
-        self, target: Target, conditions: Conditions, calls: CallCounter, *, engine: str, workers: int | None, deliver: Deliver,
-        progress: Callable[[int], None] = lambda _: None,
+        self, target: Target, conditions: Conditions, calls: CallCounter, *, engine: str, workers: int | None,
+        deliver: Deliver, progress: Callable[[int], None] = lambda _: None,
     ) -> None:  # fmt: skip
         self._target, self._conditions, self._calls = target, conditions, calls
         self._shapes: dict[tuple[WriteParameters, str], str | None] = {}
         self._deliver = deliver
         ceiling = workers or 128
-        self.boto3 = Boto3Engine(
-            target, conditions, deliver=deliver, workers=min(ceiling, 32), progress=progress
-        )  # fmt: skip
+        self.boto3 = Boto3Engine(target, conditions, deliver=deliver, workers=min(ceiling, 32), progress=progress)
         self.why_not_fast = "asked for boto3" if engine == "boto3" else target.why_not_fast
         self.fast: FastEngine | None = None
         if self.why_not_fast is None:
             start = min(ceiling, 64 if target.is_aws else 16)
-            self.fast = FastEngine(
-                target.client, target.bucket, deliver=deliver, start=start, ceiling=ceiling
-            )  # fmt: skip
+            self.fast = FastEngine(target.client, target.bucket, deliver=deliver, start=start, ceiling=ceiling)
         self._window = max(64, 4 * ceiling)
         self._waiting: deque[Put] = deque()
         self._proving: Put | None = None
@@ -88,7 +85,7 @@ class Uploader:
         if result.put is self._proving:
             self._proving = None
             if isinstance(result, Stored):
-                self._conditions.enforcement = self._prove(result.put)
+                result = self._prove(result)
             self._resume()
         return result
 
@@ -130,7 +127,7 @@ class Uploader:
         shape = (put.parameters, "" if condition is None else "new" if condition.is_new else "replaced")
         if shape not in self._shapes:
             with self._calls.paused():
-                self._shapes[shape] = self.fast.prepare(put.parameters, (put.key,))
+                self._shapes[shape] = self.fast.prepare(put.parameters, (put.key,), condition)
         reason = self._shapes[shape]
         self.why_not_fast = self.why_not_fast or reason
         return reason is None
@@ -142,19 +139,24 @@ class Uploader:
             self.bytes -= len(put.body or b"")
             self.submit(put)
 
-    def _prove(self, put: Put) -> Enforcement:
-        """Sends a stored object once more on condition that there is none: 412 is the proof."""
+    def _prove(self, stored: Stored) -> Stored:
+        """Sends a stored object once more on condition that there is none: 412 is the proof.
+
+        Where it is stored all the same, its ETag is a new one if ETags are no MD5.
+        """
+        put = stored.put
         try:
-            self._target.client.put_object(
+            answer = self._target.client.put_object(
                 Bucket=self._target.bucket, Key=put.key, Body=put.body, ContentMD5=content_md5(put.md5),
                 IfNoneMatch="*", **put.parameters.params,
             )  # fmt: skip
         except (ClientError, BotoCoreError) as error:
             http = trouble_of(error).http
-            if http in (409, 412):
-                return Enforcement.ENFORCED
-            return Enforcement.REFUSED if http in (400, 501) else Enforcement.IGNORED
-        return Enforcement.IGNORED
+            enforced = Enforcement.ENFORCED if http in (409, 412) else Enforcement.IGNORED
+            self._conditions.enforcement = Enforcement.REFUSED if http in (400, 501) else enforced
+            return stored
+        self._conditions.enforcement = Enforcement.IGNORED
+        return replace(stored, etag=etag_of(answer) or stored.etag)
 
     def _vouch(self, stored: Stored) -> Finished:
         """Compares the answered ETag with the bytes that were sent."""
@@ -183,7 +185,9 @@ class Uploader:
         except (ClientError, BotoCoreError) as error:
             trouble = trouble_of(error)
             return Refused(put, trouble.code, trouble.http, f"its ETag could not be looked into: {trouble.message}")
-        return Refused(put, "BadDigest", None, f"the server answered ETag {stored.etag}, but {put.md5} was sent")
+        left = None if facts is None else (facts.etag, facts.size)
+        message = f"the server answered ETag {stored.etag}, but {put.md5} was sent"
+        return Refused(put, "BadDigest", None, message, left=left)
 
     def _reads_back(self, put: Put) -> bool:
         """Whether an endpoint whose ETags are no MD5 gives back what was sent. Asked once for a target."""

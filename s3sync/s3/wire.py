@@ -79,7 +79,7 @@ class Owner(Protocol):
         """No answer will come: the request may or may not have been carried out. The connection is closed."""
 
     def closed(self, connection: Connection) -> None:
-        """The connection went away while nothing was under way."""
+        """The connection has gone; the last that is heard of it."""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -129,9 +129,10 @@ class Connection(asyncio.BufferedProtocol):
         self._owner.broke(self, code)
 
     def close(self) -> None:
-        """Ends the connection at once; harmless if it has ended."""
+        """Ends the connection at once; harmless if it has ended, or was never made."""
         self._unsent = memoryview(b"")
-        self._transport.abort()
+        if self._transport is not None:
+            self._transport.abort()
 
     # Called by the transport
 
@@ -141,8 +142,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self.busy:
             self.abandon("broken")
-        else:
-            self._owner.closed(self)
+        self._owner.closed(self)
 
     def pause_writing(self) -> None:
         self._paused = True

@@ -1,4 +1,4 @@
-"""Deletes, last of all: only objects that we know, that nobody replaced, and whose files a complete walk did not find."""
+"""Deletes, last of all: only known objects that nobody replaced, and whose files a complete walk did not find."""
 
 from __future__ import annotations
 
@@ -48,9 +48,8 @@ class Deletes:
             self.run.report.held_back = True
             self.run.emit(Finding("deletes-withheld", "error", refusal))
         elif self.count and (self.run.report.counts["failed"] or self.run.stopping):
-            self.run.emit(Finding(
-                "deletes-postponed", "warning", f"{self.count} objects stay for now: deletes wait for a run without failures."
-            ))  # fmt: skip
+            detail = f"{self.count} objects stay for now: deletes wait for a run without failures."
+            self.run.emit(Finding("deletes-postponed", "warning", detail))
         elif self.run.options.dry_run:
             for obj in self._spooled():
                 self._emit(obj, Result.PLANNED)

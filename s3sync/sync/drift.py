@@ -85,9 +85,12 @@ class Drift:
             self._inner.act(job)
             return
         result = Result.PLANNED
-        if etag is not None and obj is not None and job.pair.digest is not None:
+        if etag is not None and obj is not None:
             result = Result.DONE
-            self._state.remember_known(job.key, Known(etag, obj.size, job.pair.digest.fingerprint))
+            if job.pair.digest is not None:
+                self._state.remember_known(job.key, Known(etag, obj.size, job.pair.digest.fingerprint))
+            elif job.pair.known is not None and job.pair.known.stands_for(obj):
+                self._state.remember_known(job.key, job.pair.known._replace(etag=etag))
         elif not (self._run.options.dry_run and self._run.options.fix_metadata):
             self._run.report.differences = True
         self._run.emit(Outcome(

@@ -11,11 +11,11 @@ from typing import Protocol
 
 from ..core.comparison import Action, Decision, Pair, Reason
 from ..core.events import Failure, Outcome, Result
-from ..core.objects import Digest, Known
+from ..core.objects import Digest, Fingerprint, Known
 from ..core.plan import Passed
 from ..local import reading
 from ..local.state import State
-from ..s3.errors import NO_RETRY_MENDS, Trouble
+from ..s3.errors import DOWN, NO_RETRY_MENDS, Trouble
 from ..s3.objects import MD5_METADATA
 from ..s3.target import Rendering, Target
 from ..s3.transfer import Completion, Condition, Put, Refused, Stored, WriteParameters
@@ -26,6 +26,8 @@ from .run import Run
 
 _TRIES = 3
 _READERS = 4
+_MIXED = Fingerprint(-1, "0" * 32)
+"""Of an object that holds neither what a file held before nor what it holds now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +175,8 @@ class Uploads:
             read = reading.read(file, render=render, keep=min(FAST_LIMIT, threshold - 1), part_sizes=sizes)
             etags = read.digest.multipart
             if in_parts and not etags and read.digest.size >= threshold:
-                rendered = read.file._replace(path=read.path)
-                etags = reading.read(rendered, keep=0, part_sizes=(self._target.part_size_for(read.digest.size),)).digest.multipart
+                rendered, size = read.file._replace(path=read.path), self._target.part_size_for(read.digest.size)
+                etags = reading.read(rendered, keep=0, part_sizes=(size,)).digest.multipart
         except (OSError, reading.Restless, reading.NotRegular) as error:
             then((job, error))
             return
@@ -225,14 +227,8 @@ class Uploads:
         put, ticket = stored.put, stored.put.ticket
         read, job = ticket.reading, ticket.job
         self._run.upload_succeeded()
-        if put.body is None and put.path == read.file.path and not reading.is_unchanged(read.file):
-            # It was streamed from the disk while somebody wrote to it.
-            read.discard()
-            if ticket.tries + 1 < _TRIES:
-                decision = replace(job.decision, if_match=stored.etag)
-                self._begin(replace(job, decision=decision), ticket.tries + 1)
-            else:
-                self._failed_to_read(job, file_failure(put.name, reading.Restless(put.name)))
+        if _was_written_to(put):
+            self._mixed(put, stored.etag, put.size)
             return
         read.discard()
         size = put.size if stored.size is None else stored.size
@@ -246,6 +242,16 @@ class Uploads:
             existed=job.pair.obj is not None,
         ))  # fmt: skip
 
+    def _mixed(self, put: Put, etag: str, size: int) -> None:
+        """It was streamed while somebody wrote to it: what is stored is ours, equal to no file, and to be replaced."""
+        ticket, job = put.ticket, put.ticket.job
+        self._state.remember_known(put.key, Known(etag, size, _MIXED))
+        ticket.reading.discard()
+        if ticket.tries + 1 < _TRIES:
+            self._begin(replace(job, decision=replace(job.decision, if_match=etag)), ticket.tries + 1)
+        else:
+            self._failed_to_read(job, file_failure(put.name, reading.Restless(put.name)))
+
     def _progressed(self, put: Put) -> None:
         progress = self._run.progress
         progress.files_done += 1
@@ -255,7 +261,12 @@ class Uploads:
 
     def _refuse(self, refused: Refused) -> None:
         put, job = refused.put, refused.put.ticket.job
-        refused.put.ticket.reading.discard()
+        if refused.left is not None:
+            if _was_written_to(put):
+                self._mixed(put, *refused.left)
+                return
+            self._state.remember_known(put.key, Known(*refused.left, _MIXED))
+        put.ticket.reading.discard()
         if refused.conflict:
             self._run.progress.files_done += 1
             self._run.emit(Outcome(put.name, put.key, Action.CONFLICT, Result.SKIPPED, Reason.NEWER, put.size))
@@ -266,9 +277,9 @@ class Uploads:
         else:
             operation = "PutObjectAcl" if put.parameters.params.get("ACL") else "PutObject"
             trouble = Trouble(refused.code, refused.http, refused.message)
-            failure = remote_failure(trouble, operation, self._target.bucket, put.key)
-            down = refused.code == "Unreachable"
-            self._run.upload_failed(refused.code, mendable=refused.code not in NO_RETRY_MENDS, down=down)
+            failure = remote_failure(trouble, operation, self._target.bucket, self._target.prefix + "*")
+            down = refused.code in DOWN
+            self._run.upload_failed(refused.code, mendable=refused.code not in NO_RETRY_MENDS | DOWN, down=down)
             self._fail(job, failure)
 
     def _failed_to_read(self, job: Job, passed: Passed) -> None:
@@ -287,6 +298,12 @@ class Uploads:
 
     def _not_tried(self, job: Job) -> None:
         self._run.report.counts["not_tried"] += 1
+
+
+def _was_written_to(put: Put) -> bool:
+    """Whether the file from which the object was streamed has changed since it was hashed."""
+    file = put.ticket.reading.file
+    return put.body is None and put.path == file.path and not reading.is_unchanged(file)
 
 
 def settle_without_upload(run: Run, job: Job) -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
-from ..core.comparison import Action, Decision, Need, Pair, Reason, Rules, decide
+from ..core.comparison import Action, Compare, Decision, Need, Pair, Reason, Rules, decide
 from ..core.events import Failure, Finding, Outcome, Result
 from ..core.objects import Digest, Known, LocalFile, RemoteObject
 from ..core.plan import Join, Match, Passed
@@ -71,8 +71,8 @@ class Planner:
             self._desk.work(0.2)
         if self._nfd:
             self._run.emit(Finding(
-                "names-nfd", "info", f"{self._nfd} names are not in Unicode's composed form (NFC): macOS writes them so. "
-                "S3 tells them from their composed twins.",
+                "names-nfd", "info", f"{self._nfd} names are not in Unicode's composed form (NFC): macOS writes them "
+                "so. S3 tells them from their composed twins.",
             ))  # fmt: skip
 
     def close(self) -> None:
@@ -141,10 +141,7 @@ class Planner:
         return replace(pair, digest=Digest(fingerprint.size, fingerprint.md5), size=fingerprint.size)
 
     def _digested(self, pair: Pair, need: Need, rendering: Rendering) -> Pair:
-        read = reading.read(
-            pair.file, render=rendering.render, keep=0, part_sizes=need.part_sizes, checksums=need.checksums
-        )
-        read.discard()
+        read = _digest(pair, need, rendering)
         self._state.remember_fingerprint(read.file, rendering.encoding, read.digest.fingerprint)
         return replace(pair, file=read.file, size=read.digest.size, digest=_merged(pair.digest, read.digest))
 
@@ -160,10 +157,7 @@ class Planner:
                 answer = head_object(self._target.client, self._target.bucket, key, checksums=self._target.is_aws)
                 outcome = replace(pair, obj=None) if answer is None else replace(pair, head=content_facts(answer))
             else:
-                read = reading.read(
-                    pair.file, render=rendering.render, keep=0, part_sizes=need.part_sizes, checksums=need.checksums
-                )
-                read.discard()
+                read = _digest(pair, need, rendering)
                 digest = _merged(pair.digest, read.digest)
                 outcome = replace(pair, file=read.file, size=digest.size, digest=digest)
         except Exception as error:  # noqa: BLE001  the worker's boundary
@@ -177,7 +171,8 @@ class Planner:
                 self._state.remember_fingerprint(outcome.file, rendering.encoding, outcome.digest.fingerprint)
             self._decide(key, outcome, rendering)
         elif isinstance(outcome, REMOTE_ERRORS):
-            self._fail(pair.file.name, key, remote_failure(outcome, "HeadObject", self._target.bucket, key))
+            failure = remote_failure(outcome, "HeadObject", self._target.bucket, self._target.prefix + "*")
+            self._fail(pair.file.name, key, failure)
         else:
             self._unreadable(key, pair.file, outcome)
 
@@ -185,7 +180,8 @@ class Planner:
         pair, decision = job.pair, job.decision
         if decision.action is Action.NONE and pair.obj is not None and pair.digest is not None:
             known = Known(pair.obj.etag, pair.obj.size, pair.digest.fingerprint)
-            if known != pair.known:
+            compared = self._rules.compare is not Compare.SIZE
+            if known != pair.known and compared and not self._run.options.dry_run:
                 self._state.remember_known(job.key, known)
         self._executor.act(job)
 
@@ -195,6 +191,16 @@ class Planner:
 
     def _fail(self, name: str, key: str | None, failure: Failure) -> None:
         self._run.emit(Outcome(name, key, Action.UPLOAD, Result.FAILED, error=failure))
+
+
+def _digest(pair: Pair, need: Need, rendering: Rendering) -> reading.Reading:
+    """Reads a file for its digest alone."""
+    keep = KEEP if rendering.render else 0  # a rendering that is not kept in memory goes through a temporary file
+    read = reading.read(
+        pair.file, render=rendering.render, keep=keep, part_sizes=need.part_sizes, checksums=need.checksums
+    )
+    read.discard()
+    return read
 
 
 def _merged(before: Digest | None, after: Digest) -> Digest:

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from django.core.exceptions import SuspiciousOperation
+
 from ..access.intent import is_meant_public
 from ..core.comparison import Action, Rules
-from ..core.events import Finding, Outcome, Result
+from ..core.events import Failure, Finding, Outcome, Result, Stopped
 from ..core.objects import RemoteObject
-from ..core.plan import Held, Join
+from ..core.plan import Entry, Held, Join
 from ..core.scope import Scope, is_secret
 from ..exceptions import GuardRefused, RemoteError, SourceError
 from ..local import reading
@@ -37,6 +39,10 @@ from .verify import Verification
 _ENFORCEMENT = "conditions.put"
 _BARE_ETAGS = "conditions.bare-etags"
 _ETAGS_ARE_MD5 = "etags-are-md5"
+_OUTSIDE = Failure(
+    "NameOutsideLocation", hint="rename the file: the storage takes its backslashes for slashes",
+    message="the storage gives it no key within its location",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -68,7 +74,7 @@ class Push:
         """Raises SourceError, RemoteError or GuardRefused if the run can't begin, or can't go on."""
         root = self._root()
         calls = CallCounter(self.target.client)
-        listing = Listing(self.target.client, self.target.bucket, self.target.prefix + self.run.options.prefix)
+        listing = Listing(self.target.client, self.target.bucket, self.target.listing_prefix(self.run.options.prefix))
         try:
             with self._stack:
                 listing.open()
@@ -98,8 +104,15 @@ class Push:
         )
         walk, held = self._walk(root, scope)
         join = Join(walk if self.target.has_plain_keys else list(walk), listing, self.target.key_of, held)
-        for obj in planner.decisions(join):
-            self._without_file(obj, deletes, state, join, root)
+        try:
+            for obj in planner.decisions(join):
+                self._without_file(obj, deletes, state, join, root)
+        except (*REMOTE_ERRORS, BrokenListing):
+            # What is on its way will be stored all the same: it is to be known, and counted.
+            run.stop(Stopped("errors", "the bucket's listing broke off"))
+            planner.finish()
+            executor.finish()
+            raise
         run.progress.walked = True
         run.report.seconds["plan"] = run.elapsed
         planner.finish()
@@ -107,14 +120,21 @@ class Push:
         run.report.seconds["transfer"] = run.elapsed
         if options.delete and "" in self.foreign:
             run.emit(Finding("deletes-shared", "warning", "Nothing is deleted: another alias has the same location."))
+        elif options.delete and self.target.has_own_keys:
+            run.emit(Finding(
+                "deletes-own-keys", "warning",
+                "Nothing is deleted: the storage has its own rule for keys, so no object's file can be named.",
+            ))  # fmt: skip
         elif options.delete and not run.stopping:
             complete = walk.complete and not join.disordered
             deletes.finish(walk_complete=complete, files=walk.files, in_scope=planner.in_scope)
         if verification is not None and not options.dry_run and not run.stopping:
-            verification.finish(self.target.prefix + options.prefix, began)
+            verification.finish(self.target.listing_prefix(options.prefix), began)
         self._remember(state)
 
     def _without_file(self, obj: RemoteObject, deletes: Deletes, state: State, join: Join, root: str) -> None:
+        if not obj.key.startswith(self.target.prefix):
+            return
         name = self.target.name_of(obj.key)
         if join.disordered and os.path.lexists(os.path.join(root, name)):
             return
@@ -176,7 +196,12 @@ class Push:
             )
             stored = None if verification is None else verification.stored
             executor = self._uploads = Uploads(run, self.target, state, desk, make, stored, self.two_hands)
-        if options.check_metadata or options.fix_metadata:
+        if (options.check_metadata or options.fix_metadata) and self.target.saves_itself:
+            run.emit(Finding(
+                "metadata-own-save", "warning",
+                f"Metadata is not compared: {type(self.target.storage).__name__} saves in its own way.",
+            ))  # fmt: skip
+        elif options.check_metadata or options.fix_metadata:
             executor = Drift(executor, run, self.target, state, desk)
         self._stack.callback(executor.close)
         return executor
@@ -192,11 +217,22 @@ class Push:
     def _walk(self, root: str, scope: Scope) -> tuple[Walk, Held]:
         held, target, options = Held(), self.target, self.run.options
         walk = Walk(
-            root=root, scope=scope, hold=lambda file: held.add(target.key_of(file.name), file),
+            root=root, scope=scope, hold=partial(self._hold, held),
             is_regular=target.is_regular, follow_symlinks=options.follow_symlinks, min_age=options.min_age,
             key_overhead=len(target.prefix.encode()),
         )  # fmt: skip
         return walk, held
+
+    def _hold(self, held: Held, entry: Entry) -> None:
+        """Keeps what has a key out of order; `..\\..\\a` has none, as the storage reads backslashes as slashes."""
+        try:
+            key = self.target.key_of(entry.name)
+        except SuspiciousOperation:
+            key = ""
+        if key:
+            held.add(key, entry)
+        else:
+            self.run.emit(Outcome(entry.name, None, Action.UPLOAD, Result.FAILED, error=_OUTSIDE))
 
     def _is_held_back(self, key: str, name: str) -> bool:
         """The secret guard: a name that tells of a secret, on its way to where everybody can read."""

@@ -35,6 +35,7 @@ def target_of(alias: str, configured: Mapping[str, Mapping[str, Any]]) -> Target
             f"The storage {alias!r} has no bucket name.", code="NoBucketName",
             hint="set bucket_name in its OPTIONS, or AWS_STORAGE_BUCKET_NAME",
         )  # fmt: skip
+    _check_location(target)
     return target
 
 
@@ -55,6 +56,17 @@ def foreign_names(target: Target, configured: Mapping[str, Mapping[str, Any]]) -
         if ours == theirs and location.startswith(target.prefix):
             found.append(location[len(target.prefix) :])
     return tuple(found)
+
+
+def _check_location(target: Target) -> None:
+    """A location such as `a//b` or `a/../b`, outside of which the storage itself takes every name to be."""
+    try:
+        target.storage._normalize_name("probe")
+    except SuspiciousOperation as error:
+        raise ConfigurationError(
+            f"The storage {target.alias!r} can't store anything under its location {target.storage.location!r}.",
+            code="Location", hint="write location without '.', '..' and double slashes, such as 'media'",
+        ) from error  # fmt: skip
 
 
 def _endpoint(url: Any) -> str:

@@ -1,0 +1,459 @@
+"""The fast engine: against moto, Ceph RGW over http and https, and servers that misbehave to order."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from s3sync.s3.engine_fast import ENOUGH, INTERNAL, FastEngine
+from s3sync.s3.pace import LONGEST_PAUSE, Pace
+from s3sync.s3.transfer import Completion, Condition, HandedOver, Put, Refused, Stored, WriteParameters
+from tests.scripted import OK, Talk, answer, once, saying, scripted
+from tests.servers import ON_RGW, ON_RGW_HTTPS, Server, free_port
+
+PLAIN = WriteParameters({"ContentType": "text/plain"})
+AWKWARD = [
+    "a b+c%20%.txt", "ümlaut/日本語/😀.txt", "'quotes\"`", "tilde~!*()", "a/./b/../c//d", "semi;colon:at@&=$,?#x",
+    "tab\tnew\nline", "back\\slash<>|^{}[]", "\x01\x7f", "e\u0301 is not \u00e9", "k" * 900, "dir/", "%2F%2f",
+]  # fmt: skip
+
+
+class Harness:
+    """An engine, and what it has delivered."""
+
+    def __init__(self, client: Any, bucket: str, **limits: int) -> None:
+        self.completions: list[Completion] = []
+        self.threads: set[threading.Thread] = set()
+        self._changed = threading.Condition()
+        limits = {"start": 4, "ceiling": 32} | limits
+        self.engine = FastEngine(client, bucket, deliver=self._take, start=limits["start"], ceiling=limits["ceiling"])
+
+    def _take(self, completion: Completion) -> None:
+        with self._changed:
+            self.threads.add(threading.current_thread())
+            self.completions.append(completion)
+            self._changed.notify_all()
+
+    def submit(self, *puts: Put) -> None:
+        for put in puts:
+            assert self.engine.prepare(put.parameters, (put.key,)) is None
+            self.engine.submit(put)
+
+    def results(self, count: int) -> list[Completion]:
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.completions) >= count, timeout=60), self.completions
+            assert len(self.completions) == count
+            return list(self.completions)
+
+    def send(self, *puts: Put) -> list[Completion]:
+        self.submit(*puts)
+        return self.results(len(puts))
+
+
+@contextmanager
+def running(client: Any, bucket: str = "b-1", **limits: int) -> Iterator[Harness]:
+    harness = Harness(client, bucket, **limits)
+    try:
+        yield harness
+    finally:
+        harness.engine.close()
+    assert not harness.engine._thread.is_alive()
+    assert threading.current_thread() not in harness.threads
+
+
+def put_of(key: str, body: bytes = b"body", condition: Condition | None = None, like: WriteParameters = PLAIN) -> Put:
+    return Put(key, like, len(body), hashlib.md5(body).hexdigest(), body, "", condition, key)
+
+
+def client_for(url: str, **config: Any) -> Any:
+    settings = {"request_checksum_calculation": "when_required", "s3": {"addressing_style": "path"}} | config
+    session = boto3.session.Session("AKID", "secret", region_name="us-east-1")
+    return session.client("s3", endpoint_url=url, config=Config(**settings))
+
+
+def codes(completions: list[Completion]) -> list[str]:
+    return [getattr(each, "code", "stored") for each in completions]
+
+
+def test_objects_are_stored_as_boto3_would(server: Server, bucket: str, s3: Any) -> None:
+    """Bytes, type, cache lifetime and metadata arrive, on every kind of server; the ETag is the MD5."""
+    like = WriteParameters(
+        {"ContentType": "text/css", "CacheControl": "max-age=60", "ACL": "public-read", "Metadata": {"a": "b  c"}}
+    )
+    puts = [put_of(f"media/{number}.css", b"x" * number * 31, like=like) for number in range(40)]
+    with running(server.client(), bucket) as harness:
+        done = harness.send(*puts)
+        assert all(isinstance(each, Stored) for each in done)
+        assert {each.put.key: each.etag for each in done if isinstance(each, Stored)} == {p.key: p.md5 for p in puts}
+        assert harness.engine.requests == 40
+        assert harness.engine.degraded is None
+    stored = s3.get_object(Bucket=bucket, Key="media/39.css")
+    assert puts[39].body == stored["Body"].read()
+    assert ("text/css", "max-age=60", {"a": "b  c"}) == (
+        stored["ContentType"], stored["CacheControl"], stored["Metadata"]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("server", ["rgw", "rgw-https"], indirect=True)
+def test_awkward_keys(server: Server, bucket: str, s3: Any) -> None:
+    """Every key comes back from the listing as it was, byte for byte, with its own content."""
+    puts = [put_of(key, key.encode()) for key in AWKWARD]
+    with running(server.client(), bucket) as harness:
+        assert {"stored"} == set(codes(harness.send(*puts)))
+    assert sorted(AWKWARD) == sorted(each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"])
+    for put in puts:
+        assert put.body == s3.get_object(Bucket=bucket, Key=put.key)["Body"].read()
+
+
+@pytest.mark.parametrize("server", ["rgw", "rgw-https"], indirect=True)
+def test_large_bodies(server: Server, bucket: str, s3: Any) -> None:
+    """Megabytes at once on several connections, over TLS too."""
+    puts = [put_of(f"{number}", bytes([number]) * (3 * 1024 * 1024 + number)) for number in range(6)]
+    with running(server.client(), bucket) as harness:
+        assert {"stored"} == set(codes(harness.send(*puts)))
+    assert puts[5].body == s3.get_object(Bucket=bucket, Key="5")["Body"].read()
+
+
+@pytest.mark.parametrize("server", ["moto", "rgw"], indirect=True)
+def test_conditions(server: Server, bucket: str, s3: Any) -> None:
+    """A condition that fails is handed over as it is; nothing is overwritten."""
+    s3.put_object(Bucket=bucket, Key="there", Body=b"theirs")
+    with running(server.client(), bucket) as harness:
+        new, taken = put_of("new", condition=Condition()), put_of("there", condition=Condition())
+        stale = put_of("there", condition=Condition("0" * 32))
+        done = {id(each.put): each for each in harness.send(new, taken, stale)}
+    assert isinstance(done[id(new)], Stored)
+    assert [HandedOver(taken, "412"), HandedOver(stale, "412")] == [done[id(taken)], done[id(stale)]]
+    assert taken.condition == Condition()
+    assert s3.get_object(Bucket=bucket, Key="there")["Body"].read() == b"theirs"
+
+
+@ON_RGW
+def test_bare_etags(server: Server, bucket: str, s3: Any) -> None:
+    """RGW 16 understands If-Match without quotes only."""
+    etag = s3.put_object(Bucket=bucket, Key="there", Body=b"1")["ETag"].strip('"')
+    with running(server.client(), bucket) as harness:
+        assert codes(harness.send(put_of("there", condition=Condition(etag)))) == ["412"]
+        harness.engine.quote_etags = False
+        harness.submit(put_of("there", b"2", condition=Condition(etag)))
+        assert codes(harness.results(2)) == ["412", "stored"]
+
+
+@ON_RGW_HTTPS
+def test_encryption_is_told(server: Server, bucket: str) -> None:
+    """Where the ETag may be no MD5, the caller learns why."""
+    customer = WriteParameters({"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32})
+    kms = WriteParameters({"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "testkey-1"})
+    with running(server.client(), bucket) as harness:
+        done = harness.send(put_of("c", like=customer), put_of("k", like=kms))
+    told = {each.put.key: each.encryption for each in done if isinstance(each, Stored)}
+    assert told == {"c": "SSE-C", "k": "aws:kms"}
+
+
+@ON_RGW
+def test_access_denied_is_final(server: Server, bucket: str) -> None:
+    """No other engine would be let in."""
+    with running(server.client(other=True), bucket) as harness:
+        [refused] = harness.send(put_of("a"))
+    assert isinstance(refused, Refused)
+    assert ("AccessDenied", 403) == (refused.code, refused.http)
+
+
+@pytest.mark.parametrize("server", ["rgw", "rgw-https"], indirect=True)
+def test_other_refusals_are_handed_over(server: Server, bucket: str) -> None:
+    """A wrong secret, a missing bucket, damaged content: boto3 has the words for them."""
+    client = server.client()
+    client._request_signer._credentials.secret_key += "x"
+    with running(client, bucket) as harness:
+        assert codes(harness.send(put_of("a"))) == ["403"]
+    with running(server.client(), "no-such-bucket-here") as harness:
+        assert codes(harness.send(put_of("a"))) == ["404"]
+    damaged = put_of("a")
+    damaged.md5 = "0" * 32
+    with running(server.client(), bucket) as harness:
+        assert codes(harness.send(damaged)) == ["400"]
+
+
+@ON_RGW
+def test_credentials_that_change(server: Server, bucket: str) -> None:
+    """They are asked for anew each second, and sign from then on."""
+    client = server.client()
+    credentials = client._request_signer._credentials
+    with running(client, bucket) as harness:
+        assert codes(harness.send(put_of("first"))) == ["stored"]
+        credentials.access_key, credentials.secret_key = server.other_access_key, server.other_secret_key
+        time.sleep(1.1)
+        harness.submit(put_of("second"))
+        assert codes(harness.results(2)) == ["stored", "AccessDenied"]
+
+
+@ON_RGW_HTTPS
+def test_certificates_are_verified(server: Server, bucket: str) -> None:
+    """An authority that the client doesn't trust: nothing is sent, everything is handed over."""
+    settings = {"request_checksum_calculation": "when_required", "s3": {"addressing_style": "path"}}
+    session = boto3.session.Session(server.access_key, server.secret_key, region_name="us-east-1")
+    make = {"endpoint_url": server.endpoint_url, "config": Config(**settings)}
+    with running(session.client("s3", **make), bucket) as harness:
+        assert codes(harness.send(put_of("a"))) == ["unreachable"]
+        assert harness.engine.requests == 0
+    with running(session.client("s3", verify=False, **make), bucket) as harness:
+        assert codes(harness.send(put_of("a"))) == ["stored"]
+
+
+def silent(talk: Talk) -> None:
+    """Takes the request, and says nothing until the client has gone."""
+    while talk.read():
+        pass
+
+
+HANDED_OVER: dict[str, tuple[Callable[[Talk], None], str]] = {
+    "a redirect": (saying(answer(301, b"<Error><Code>PermanentRedirect</Code></Error>")), "301"),
+    "created": (saying(answer(201)), "201"),
+    "no content": (saying(b"HTTP/1.1 204 No Content\r\n\r\n"), "204"),
+    "conflict": (saying(answer(409)), "409"),
+    "expired token": (saying(answer(403, b"<Error><Code>ExpiredToken</Code></Error>")), "403"),
+    "a 403 without words": (saying(answer(403)), "403"),
+    "internal error": (saying(answer(500)), "500"),
+    "half an answer": (once(b"HTTP/1.1 200 OK\r\nETag: x\r\n"), "broken"),
+    "no answer": (once(), "broken"),
+    "silence": (silent, "timeout"),
+}
+
+
+@pytest.mark.parametrize("name", HANDED_OVER)
+def test_all_but_200_is_handed_over(name: str) -> None:
+    """With its condition, untouched; the engine never explains."""
+    script, code = HANDED_OVER[name]
+    put = put_of("a", condition=Condition("e" * 32))
+    with scripted(script) as server, running(client_for(server.url, read_timeout=0.4)) as harness:
+        assert [HandedOver(put, code)] == harness.send(put)
+        assert harness.engine.requests == 1
+        assert server.requests[0].headers["if-match"] == f'"{"e" * 32}"'
+        assert "expect" not in server.requests[0].headers
+
+
+def test_refused_with_its_message() -> None:
+    """The server's words reach the report, unescaped."""
+    body = (
+        b"<?xml?><Error><Code>AccessDenied</Code><Message>no &lt;PutObject&gt; &amp; &quot;no&quot;</Message></Error>"
+    )
+    put = put_of("a")
+    with scripted(saying(answer(403, body))) as server, running(client_for(server.url)) as harness:
+        assert [Refused(put, "AccessDenied", 403, 'no <PutObject> & "no"')] == harness.send(put)
+
+
+def test_connections_are_used_again_and_no_more_than_needed() -> None:
+    """One object after the other takes one connection; at most `ceiling` are ever open."""
+    with scripted(saying(OK)) as server:
+        with running(client_for(server.url), ceiling=3, start=3) as harness:
+            for number in range(5):
+                harness.submit(put_of(str(number)))
+                harness.results(number + 1)
+            assert server.connections == 1
+            harness.submit(*(put_of(str(number)) for number in range(100)))
+            harness.results(105)
+        assert server.connections <= 3
+
+
+def test_stale_connections_are_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that has idled for too long may be gone at the other end."""
+    with scripted(saying(OK)) as server, running(client_for(server.url)) as harness:
+        harness.send(put_of("a"))
+        monkeypatch.setattr("s3sync.s3.pool.IDLE_LIMIT", 0.05)
+        time.sleep(0.1)
+        harness.submit(put_of("b"))
+        assert codes(harness.results(2)) == ["stored", "stored"]
+    assert [0, 1] == [asked.connection for asked in server.requests]
+
+
+def test_slow_down_halves_the_pace() -> None:
+    """503 and 429 hand over, halve the number of requests under way, and are no verdict on the target."""
+    for status in (503, 429):
+        with scripted(saying(answer(status))) as server:
+            with running(client_for(server.url), start=8) as harness:
+                done = harness.send(*(put_of(str(number)) for number in range(2 * ENOUGH)))
+                assert {str(status)} == set(codes(done))
+                assert harness.engine._pace.limit <= 4
+                assert harness.engine.degraded is None
+            assert 2 * ENOUGH == len(server.requests)
+
+
+def test_retry_after_is_respected() -> None:
+    """Nothing new is sent before the time that the server has asked for."""
+    arrived: list[float] = []
+
+    def script(talk: Talk) -> None:
+        while talk.read():
+            arrived.append(time.monotonic())
+            talk.say(answer(503, b"", b"Retry-After: 1") if len(arrived) == 1 else OK)
+
+    with scripted(script) as server, running(client_for(server.url), start=1, ceiling=1) as harness:
+        assert codes(harness.send(put_of("a"), put_of("b"))) == ["503", "stored"]
+    assert arrived[1] - arrived[0] >= 0.9
+
+
+def test_pace() -> None:
+    """Grows by success, is halved once per round trip, and never leaves its bounds."""
+    pace = Pace(4, 16)
+    for _ in range(100):
+        pace.succeeded()
+    assert pace.limit == 16
+    for sent_at in (9.0, 9.5, 9.9):
+        pace.throttled(sent_at, 10.0 + sent_at / 100, None)
+    assert pace.limit == 8
+    pace.throttled(11.0, 12.0, "7")
+    assert (4.0, 19.0) == (pace.limit, pace.resume_at)
+    pace.succeeded()
+    assert pace.limit == 4.25
+    for number in range(20):
+        pace.throttled(100.0 + number, 100.0 + number, "100000")
+    assert (1.0, 119.0 + LONGEST_PAUSE) == (pace.limit, pace.resume_at)
+    pace.throttled(200.0, 200.0, "soon, perhaps")
+    pace.throttled(200.0, 200.0, "Thu, 01 Jan 1970 00:00:00 GMT")
+    assert pace.resume_at == 200.0
+    pace.not_above(0)
+    assert pace.limit == 1
+
+
+def test_a_target_that_refuses_everything_ends_the_attempt() -> None:
+    """After so many in a row for one cause the wire is left alone, and all else is handed over at once."""
+    with scripted(saying(answer(400))) as server:
+        with running(client_for(server.url), start=1, ceiling=1) as harness:
+            done = harness.send(*(put_of(str(number)) for number in range(ENOUGH + 50)))
+            assert "400" in (harness.engine.degraded or "")
+            assert ["400"] * ENOUGH + ["degraded"] * 50 == codes(done)
+        assert ENOUGH == len(server.requests)
+
+
+def test_nobody_there() -> None:
+    """Where no connection can be made everything is handed over, unsent."""
+    with running(client_for(f"http://127.0.0.1:{free_port()}")) as harness:
+        done = harness.send(*(put_of(str(number)) for number in range(500)))
+        assert {"unreachable", "degraded"} == set(codes(done))
+        assert harness.engine.requests == 0
+
+
+def test_a_server_that_closes_at_once() -> None:
+    """A balancer without servers behind it accepts and hangs up: no endless loop comes of it."""
+    with scripted(lambda talk: None) as server, running(client_for(server.url)) as harness:
+        done = harness.send(*(put_of(str(number)) for number in range(200)))
+        assert set(codes(done)) <= {"unreachable", "broken", "degraded"}
+
+
+def test_cancel() -> None:
+    """The first time what waits comes back, and what is on the wire is left to finish; the second time all does."""
+    release, started = threading.Event(), threading.Event()
+
+    def script(talk: Talk) -> None:
+        while talk.read():
+            started.set()
+            release.wait(20)
+            talk.say(OK)
+
+    for twice in (False, True):
+        release.clear()
+        started.clear()
+        with scripted(script) as server, running(client_for(server.url), start=1, ceiling=1) as harness:
+            harness.submit(*(put_of(str(number)) for number in range(5)))
+            started.wait(20)
+            harness.engine.cancel()
+            assert codes(harness.results(4)) == ["cancelled"] * 4
+            if twice:
+                harness.engine.cancel()
+            else:
+                release.set()
+            assert codes(harness.results(5))[4] == ("cancelled" if twice else "stored")
+            harness.submit(put_of("late"))
+            assert codes(harness.results(6))[5] == "cancelled"
+            release.set()
+
+
+def test_close_completes_everything() -> None:
+    """Also what is on the wire, and what comes afterwards."""
+    release = threading.Event()
+
+    def script(talk: Talk) -> None:
+        talk.read()
+        release.wait(20)
+
+    with scripted(script) as server:
+        harness = Harness(client_for(server.url), "b-1", start=2, ceiling=2)
+        harness.submit(*(put_of(str(number)) for number in range(10)))
+        harness.engine.close()
+        assert {"cancelled"} == set(codes(harness.results(10)))
+        harness.engine.submit(put_of("late"))
+        harness.results(11)
+        harness.engine.close()
+        release.set()
+
+
+@pytest.mark.parametrize("where", ["_pace.succeeded", "_pool.take", "_pool.send", "_head", "_learn", "_pausing"])
+def test_errors_of_our_own_lose_nothing(where: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever goes wrong in the loop, each object is completed exactly once, and it is logged once."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError(where)
+
+    with scripted(saying(OK)) as server, running(client_for(server.url)) as harness:
+        harness.send(put_of("first"))
+        owner, name = harness.engine, where
+        if "." in where:
+            owner, name = getattr(harness.engine, where.split(".")[0]), where.split(".")[1]
+        setattr(owner, name, fail)
+        puts = [put_of(str(number)) for number in range(50)]
+        with caplog.at_level(logging.ERROR):
+            harness.submit(*puts)
+            done = harness.results(51)
+        assert {id(put) for put in puts} == {id(each.put) for each in done[1:]}
+        assert set(codes(done)) <= {"stored", "internal", "degraded"}
+        assert harness.engine.degraded == INTERNAL
+    assert len([record for record in caplog.records if record.name == "s3sync.s3.engine_fast"]) == 1
+
+
+def test_callers_that_raise_do_not_stop_the_engine(caplog: pytest.LogCaptureFixture) -> None:
+    """An error in `deliver` is logged, and the rest goes on."""
+    taken: list[Completion] = []
+    done = threading.Event()
+
+    def deliver(completion: Completion) -> None:
+        taken.append(completion)
+        if len(taken) == 1:
+            raise ZeroDivisionError
+        done.set()
+
+    with scripted(saying(OK)) as server:
+        engine = FastEngine(client_for(server.url), "b-1", deliver=deliver, start=1, ceiling=1)
+        engine.submit(put_of("a"))
+        engine.submit(put_of("b"))
+        assert done.wait(20)
+        engine.close()
+    assert codes(taken) == ["stored", "stored"]
+    assert "could not take" in caplog.text
+
+
+def test_shapes_that_are_not_fast() -> None:
+    """`prepare` says why; an object that is submitted all the same is handed over."""
+    client = client_for("http://127.0.0.1:9", signature_version="s3")
+    with running(client) as harness:
+        assert "Version 4" in (harness.engine.prepare(PLAIN, ("a",)) or "")
+        harness.engine.submit(put_of("a"))
+        assert codes(harness.results(1)) == ["not-fast"]
+        assert harness.engine.degraded is None
+
+
+def test_many_threads_are_not_needed() -> None:
+    """Thousands of objects, every one completed once, in whatever order."""
+    with scripted(saying(OK)) as server, running(client_for(server.url), start=16) as harness:
+        done = harness.send(*(put_of(f"k/{number}") for number in range(2000)))
+        assert {"stored"} == set(codes(done))
+        assert len({each.put.key for each in done}) == 2000
+    assert len(server.requests) == 2000
