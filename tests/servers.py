@@ -96,20 +96,34 @@ def free_port() -> int:
         return port
 
 
+MOTO = """\
+import os, sys, threading
+
+def end_with_the_tests():
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+threading.Thread(target=end_with_the_tests, daemon=True).start()
+from moto.server import main
+main(sys.argv[1:])
+"""
+"""Its standard input ends with the process that holds the other side, however that came to its end."""
+
+
 @contextmanager
 def moto(log: Path) -> Iterator[Server]:
     """A moto server for the length of the block."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with log.open("wb") as output:
-        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        command = [sys.executable, "-c", MOTO, "-H", "127.0.0.1", "-p", str(port)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output)
         try:
             _await_answer(f"{url}/moto-api/", process, log)
             yield Server(kind="moto", endpoint_url=url, access_key="testing", secret_key="testing")
         finally:
             process.kill()
-            process.wait()
+            process.communicate()
 
 
 def _await_answer(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 60) -> None:

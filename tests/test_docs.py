@@ -1,0 +1,98 @@
+"""What the documents show is what the commands print. `S3SYNC_WRITE_DOCS=1` writes it anew."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.project import Project
+from tests.servers import Server
+
+ROOT = Path(__file__).parents[1]
+BUCKET = "acme-media"
+BLOCK = re.compile(r"<!-- shown: (?P<title>[^>]+) -->\n```console\n(?P<text>.*?)```\n", re.DOTALL)
+
+
+@pytest.fixture(name="acme")
+def make_acme(tmp_path: Path, moto_server: Server, moto_s3: Any) -> Iterator[Project]:
+    """A project whose bucket has a name to show."""
+    moto_s3.create_bucket(Bucket=BUCKET)
+    project = Project(tmp_path, moto_server, BUCKET)
+    project.write("photos/2024/beach.jpg", b"b" * 2_100_000, age=60)
+    project.write("photos/2024/hut.jpg", b"h" * 2_100_000, age=60)
+    project.write("avatars/ana.png", b"a" * 900, age=60)
+    yield project
+    for page in moto_s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
+        for entry in page.get("Contents", ()):
+            moto_s3.delete_object(Bucket=BUCKET, Key=entry["Key"])
+    moto_s3.delete_bucket(Bucket=BUCKET)
+
+
+@pytest.fixture(name="moto_s3")
+def make_moto_s3(moto_server: Server) -> Any:
+    """A client for moto."""
+    import boto3
+
+    return boto3.client(
+        "s3", endpoint_url=moto_server.endpoint_url, aws_access_key_id=moto_server.access_key,
+        aws_secret_access_key=moto_server.secret_key, region_name=moto_server.region,
+    )  # fmt: skip
+
+
+def change_for(title: str, project: Project) -> None:
+    """What happens before the commands of a block are run."""
+    if title == "dry run":
+        project.push()
+        project.write("photos/2024/beach.jpg", b"c" * 2_100_000)
+        project.write("ids/passport.jpg", b"p" * 900)
+
+
+def settled(text: str) -> str:
+    """Output without what differs from run to run."""
+    text = re.sub(r"; \d+\.\d s", "; 0.2 s", text)
+    text = re.sub(r'"(run_id|started|finished|version)": "[^"]*"', r'"\1": "..."', text)
+    text = re.sub(r"http://127\.0\.0\.1:\d+", "http://127.0.0.1:5000", text)
+    return re.sub(r'"(total|plan|transfer)": [\d.]+', r'"\1": 0.2', text)
+
+
+def shown_by(title: str, commands: list[str], project: Project) -> str:
+    """The block's text, as the commands make it."""
+    lines = []
+    for command in commands:
+        result = project.run(*shlex.split(command)[2:])
+        output = result.stderr + result.stdout
+        if "--format json" in command:
+            output = json.dumps(json.loads(output), indent=1, ensure_ascii=False) + "\n"
+        lines.append(f"$ {command}\n{output}")
+    return settled("".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("document", "title"), [("README.md", "first push"), ("README.md", "dry run"), ("docs/scripting.md", "report")]
+)
+def test_shown_output_is_what_the_command_prints(acme: Project, document: str, title: str) -> None:
+    """Each block of README.md and docs/ that shows output."""
+    path = ROOT / document
+    text = path.read_text()
+    (block,) = (found for found in BLOCK.finditer(text) if found["title"] == title)
+    commands = [line[2:] for line in block["text"].splitlines() if line.startswith("$ ")]
+    change_for(title, acme)
+    actual = shown_by(title, commands, acme)
+    if os.environ.get("S3SYNC_WRITE_DOCS"):
+        path.write_text(text.replace(block["text"], actual))
+        return
+    assert block["text"] == actual
+
+
+def test_every_shown_block_is_tested() -> None:
+    """A block with output that no test makes would rot."""
+    titles = {found["title"] for path in [ROOT / "README.md", *ROOT.glob("docs/*.md")]
+              for found in BLOCK.finditer(path.read_text())}  # fmt: skip
+    assert {"first push", "dry run", "report"} == titles
