@@ -1,0 +1,7 @@
+"""The photo-sharing application."""
+
+from django.apps import AppConfig
+
+
+class PhotosConfig(AppConfig):
+    name = "photos"
