@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 RGW = tests/rgw.sh
 
-.PHONY: help demo test lint matrix servers servers-stop clean
+.PHONY: help demo test lint ruff mypy contracts matrix servers servers-stop clean
 
 help:
 	@echo "make demo          photos go to a bucket on this machine, before your eyes (ARGS=--serve: look at the site)"
@@ -38,11 +38,17 @@ demo: $(VENV)/.installed
 	@$(BIN)/python example_project/demo.py $(ARGS)
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --timeout 300 $(ARGS)
 
-lint: $(VENV)/.linters
-	$(BIN)/ruff check
+lint: ruff mypy contracts
+
+ruff: $(VENV)/.linters
+	$(BIN)/ruff check --output-format concise
+
+mypy: $(VENV)/.linters
 	$(BIN)/mypy
+
+contracts: $(VENV)/.linters
 	$(BIN)/lint-imports --no-cache
 
 matrix: $(VENV)/.linters
