@@ -15,6 +15,7 @@ help:
 	@echo "make test          the test suite (ARGS='-k acl -x': arguments for pytest)"
 	@echo "make lint          ruff, mypy, import-linter"
 	@echo "make matrix        the test suite on each pair of Python and Django that is installed here"
+	@echo "make bench         times whole pushes with both engines (ARGS=--memory: peak memory)"
 	@echo "make servers       leave a real S3 server (Ceph RGW) running on loopback, to play with; make servers-stop ends it"
 	@echo "make clean         remove what these made"
 	@echo "Variables: ARGS, WORKERS=0 (test in one process), PYTHON=python3.13 (for a new $(VENV)), VENV."
@@ -53,6 +54,9 @@ contracts: $(VENV)/.linters
 
 matrix: $(VENV)/.linters
 	$(BIN)/tox run --skip-missing-interpreters true $(ARGS)
+
+bench: $(VENV)/.installed
+	@$(BIN)/python benchmarks/push.py $(ARGS)
 
 servers:
 	@$(RGW) start && $(RGW) env

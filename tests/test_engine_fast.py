@@ -287,6 +287,36 @@ def test_slow_down_halves_the_pace() -> None:
             assert 2 * ENOUGH == len(server.requests)
 
 
+def test_the_pace_is_kept() -> None:
+    """After a refusal fewer requests are under way at once, though there are connections for more."""
+    together, lock = threading.Barrier(8, timeout=20), threading.Lock()
+    active: list[int] = [0]
+    highest: list[int] = []
+
+    def script(talk: Talk) -> None:
+        while talk.read():
+            if not highest:
+                together.wait()
+                talk.say(answer(503))
+                continue
+            with lock:
+                active[0] += 1
+                highest.append(active[0])
+            time.sleep(0.05)
+            with lock:
+                active[0] -= 1
+            talk.say(OK)
+
+    with scripted(script) as server, running(client_for(server.url), start=8, ceiling=8) as harness:
+        harness.send(*(put_of(str(number)) for number in range(8)))
+        highest.append(0)
+        harness.submit(*(put_of(str(number)) for number in range(8)))
+        harness.results(16)
+        assert len(highest) == 9
+        assert max(highest) <= 6  # 4, and some growth by success
+        assert server.connections == 8
+
+
 def test_retry_after_is_respected() -> None:
     """Nothing new is sent before the time that the server has asked for."""
     arrived: list[float] = []
@@ -379,15 +409,17 @@ def test_cancel() -> None:
 
 def test_close_completes_everything() -> None:
     """Also what is on the wire, and what comes afterwards."""
-    release = threading.Event()
+    release, started = threading.Event(), threading.Event()
 
     def script(talk: Talk) -> None:
         talk.read()
+        started.set()
         release.wait(20)
 
     with scripted(script) as server:
         harness = Harness(client_for(server.url), "b-1", start=2, ceiling=2)
         harness.submit(*(put_of(str(number)) for number in range(10)))
+        assert started.wait(20)
         harness.engine.close()
         assert {"cancelled"} == set(codes(harness.results(10)))
         harness.engine.submit(put_of("late"))
@@ -416,6 +448,8 @@ def test_errors_of_our_own_lose_nothing(where: str, caplog: pytest.LogCaptureFix
         assert {id(put) for put in puts} == {id(each.put) for each in done[1:]}
         assert set(codes(done)) <= {"stored", "internal", "degraded"}
         assert harness.engine.degraded == INTERNAL
+        harness.submit(put_of("later"))
+        assert codes(harness.results(52))[51] in ("internal", "degraded")
     assert len([record for record in caplog.records if record.name == "s3sync.s3.engine_fast"]) == 1
 
 

@@ -137,7 +137,7 @@ def written_by(template: Template, client: Any, key: str, body: bytes, condition
 header_text = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=30)
 keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=80).filter(lambda key: key.strip("/"))
 conditions = st.one_of(
-    st.none(), st.just(Condition()), st.builds(Condition, st.from_regex(r"[0-9a-f]{32}(-[1-9]\d?)?", fullmatch=True))
+    st.none(), st.just(Condition()), st.builds(Condition, st.from_regex(r"[0-9a-f]{32}(-[1-9][0-9]?)?", fullmatch=True))
 )
 parameters = st.fixed_dictionaries(
     {},

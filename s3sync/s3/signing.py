@@ -147,8 +147,8 @@ class Template:
     ) -> bytes:
         """The whole head of one PUT, signed, with its empty line.
 
-        `payload_sha256` (hexadecimal) is looked at only where `signs_payload`. Raises NotFast when the credentials
-        have gained or lost a session token since the capture, ValueError for an ETag that no header can carry.
+        `payload_sha256` (hexadecimal) counts only where `signs_payload`. Raises NotFast if the credentials have gained
+        or lost a session token since the capture, ValueError for an ETag that no header can carry.
         """
         if now is not self._moment:
             self._enter(now)
@@ -160,11 +160,14 @@ class Template:
         }
         if self._has_etag:
             fields["etag"] = _etag_value(condition, quote_etag)
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(sha256((self._canonical_now % fields).encode()).hexdigest().encode())
-        outer.update(inner.digest())
-        fields["signature"] = outer.hexdigest()
+        fields["signature"] = self._signature(self._canonical_now % fields)
         return (self._head_now % fields).encode()
+
+    def _signature(self, canonical: str) -> str:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(sha256(canonical.encode()).hexdigest().encode())
+        outer.update(inner.digest())
+        return outer.hexdigest()
 
     def _enter(self, now: Moment) -> None:
         if self._has_token != (now.token is not None):
