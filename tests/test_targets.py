@@ -114,7 +114,7 @@ def test_metadata_is_checked_and_mended(pushed: Project, proxy: Proxy, s3: Any, 
     assert (0, {"scanned": 5, "listed": 5, "unchanged": 4, "kept": 1}) == (again.code, again.counts), again
     proxy.clear()
     assert 0 == pushed.push().code
-    assert LISTS == dict(proxy.count())
+    assert LISTS == dict(proxy.count()), [(r.operation, r.path) for r in proxy.requests]
 
 
 @ON_MOTO

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from .objects import Digest, Head, Known, LocalFile, RemoteObject
@@ -151,9 +151,10 @@ def decide(pair: Pair, rules: Rules) -> Decision | Need:
         return NEW
     if rules.no_clobber:
         return NO_CLOBBER
-    differs = equal_content(pair, obj, rules)
+    replaced = _is_replaced_by_another(pair, obj, rules)
+    differs = equal_content(replace(pair, head=None) if replaced else pair, obj, rules)
     if isinstance(differs, Need):
-        return differs
+        return KEEP if replaced and differs.head else differs
     if differs is None:
         return Decision(Action.UPLOAD, Reason.FORCED, obj.etag) if rules.compare is Compare.ALWAYS else UNCHANGED
     upload = Decision(Action.UPLOAD, differs, obj.etag)
@@ -167,6 +168,17 @@ def decide(pair: Pair, rules: Rules) -> Decision | Need:
     if isinstance(changed, Need):
         return changed
     return Decision(Action.CONFLICT, differs) if changed else KEEP
+
+
+def _is_replaced_by_another(pair: Pair, obj: RemoteObject, rules: Rules) -> bool:
+    """Whether a HEAD would change nothing: somebody has replaced our object, and the file is as we sent it.
+
+    Without this, each run would ask again about each object that users have replaced by one of the same size.
+    """
+    known = pair.known
+    if known is None or known.stands_for(obj) or not rules.two_hands or rules.overwrite_newer:
+        return False
+    return rules.compare is Compare.AUTO and _changed_since(pair, known) is False
 
 
 def equal_content(pair: Pair, obj: RemoteObject, rules: Rules) -> Reason | Need | None:

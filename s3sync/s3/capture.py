@@ -8,7 +8,6 @@ blue moon, be sent.)
 
 from __future__ import annotations
 
-import copy
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.httpsession import URLLib3Session
 
+from .detached import with_session
 from .signing import Captured, Moment, NotFast, Template
 from .transfer import Condition, WriteParameters
 
@@ -108,7 +108,8 @@ def _captured(client: Any, bucket: str, parameters: WriteParameters, probe: _Pro
     """What the client would send for one probe."""
     note = _NoteTaker()
     arguments = {**parameters.params, **condition_arguments(probe.condition)}
-    _detached(client, note).put_object(
+    session_of(client)  # the attribute that we replace has to be the one that sends
+    with_session(client, note).put_object(
         Bucket=bucket, Key=probe.key, Body=probe.body, ContentMD5=b64encode(probe.md5).decode(), **arguments
     )
     if len(note.requests) != 1:
@@ -139,17 +140,6 @@ class _NoteTaker:
 
     def stream(self) -> Iterator[bytes]:
         return iter(())
-
-
-def _detached(client: Any, session: _NoteTaker) -> Any:
-    """The client with another transport. Everything else, hooks and signer, is shared with the original."""
-    session_of(client)  # the attribute that we replace has to be the one that sends
-    endpoint = copy.copy(client._endpoint)
-    endpoint.http_session = session
-    # Not copy.copy(): a client's __getattr__ recurses while it is still empty.
-    detached = object.__new__(type(client))
-    detached.__dict__.update(client.__dict__, _endpoint=endpoint)
-    return detached
 
 
 def _text(value: str | bytes) -> str:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3sync.wording import in_bytes, shown
 from s3sync.core.plan import DeleteLimit
 from s3sync.management.options import delete_limit, duration, whole_number
+from s3sync.wording import in_bytes, shown
 from tests.strategies import QUICK, file_system_names
 
 SHOWN = [
