@@ -26,8 +26,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from .objects import Digest, Head, Known, LocalFile, RemoteObject
 
@@ -130,8 +131,7 @@ class Rules:
     """The algorithms that this process can compute."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """One name: its file, the object under its key, and the facts that were paid for so far."""
 
     file: LocalFile
@@ -152,7 +152,7 @@ def decide(pair: Pair, rules: Rules) -> Decision | Need:
     if rules.no_clobber:
         return NO_CLOBBER
     replaced = _is_replaced_by_another(pair, obj, rules)
-    differs = equal_content(replace(pair, head=None) if replaced else pair, obj, rules)
+    differs = equal_content(pair._replace(head=None) if replaced else pair, obj, rules)
     if isinstance(differs, Need):
         return KEEP if replaced and differs.head else differs
     if differs is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .comparison import Reason
 from .events import Failure
@@ -55,8 +56,7 @@ class Held:
         return key in self.passed or key.startswith(self.covers)
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """What stands under one key on both sides."""
 
     key: str

@@ -10,8 +10,7 @@ import stat
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from ..core.objects import Digest, LocalFile
 
@@ -30,8 +29,7 @@ class NotRegular(Exception):
     """The name no longer leads to a regular file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One consistent reading of a file."""
 
     file: LocalFile
@@ -69,9 +67,12 @@ def read(
         if not stat.S_ISREG(before.st_mode):
             os.close(descriptor)
             raise NotRegular(file.name)
-        with os.fdopen(descriptor, "rb", buffering=0) as stream:
-            reading = _read_open(file, stream, before, render, keep, part_sizes, checksums)
-            after = os.fstat(descriptor)
+        if render is None and before.st_size <= keep and not part_sizes and not checksums:
+            reading, after = _read_small(file, descriptor, before)
+        else:
+            with os.fdopen(descriptor, "rb", buffering=0) as stream:
+                reading = _read_open(file, stream, before, render, keep, part_sizes, checksums)
+                after = os.fstat(descriptor)
         if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns) and (
             render is not None or reading.digest.size == after.st_size
         ):
@@ -89,18 +90,27 @@ def is_unchanged(file: LocalFile) -> bool:
     return (status.st_ino, status.st_size, status.st_mtime_ns) == (file.inode, file.size, file.mtime_ns)
 
 
+def _read_small(file: LocalFile, descriptor: int, status: os.stat_result) -> tuple[Reading, os.stat_result]:
+    """The common case, without a stream object: it is half of what a small file costs. Closes the descriptor."""
+    try:
+        wanted = status.st_size + 1  # one more, to see a file that has grown
+        data = os.read(descriptor, wanted)
+        while len(data) < status.st_size and (more := os.read(descriptor, wanted - len(data))):
+            data += more
+        after = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    return Reading(_as_of(file, status), Digest(len(data), _md5(data)), data, file.path), after
+
+
+def _as_of(file: LocalFile, status: os.stat_result) -> LocalFile:
+    return LocalFile(file.name, file.path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+
 def _read_open(
     file: LocalFile, stream: Any, status: os.stat_result, render: Render | None, keep: int,
     part_sizes: Sequence[int], checksums: Sequence[str],
 ) -> Reading:  # fmt: skip
-    now = LocalFile(
-        file.name, file.path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
-    )  # fmt: skip
-    if render is None and status.st_size <= keep and not part_sizes and not checksums:
-        data = stream.read(status.st_size + 1) or b""
-        while len(data) < status.st_size and (more := stream.read(status.st_size + 1 - len(data))):
-            data += more
-        return Reading(now, Digest(len(data), _md5(data)), data, file.path)
     source = stream if render is None else render(stream)
     digester = _Digester(part_sizes, checksums)
     kept: list[bytes] | None = []
@@ -118,7 +128,8 @@ def _read_open(
     except BaseException:
         copy.discard()
         raise
-    return Reading(now, digester.digest(), None if kept is None else b"".join(kept), copy.close() or file.path)
+    data = None if kept is None else b"".join(kept)
+    return Reading(_as_of(file, status), digester.digest(), data, copy.close() or file.path)
 
 
 class _Copy:

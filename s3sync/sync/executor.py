@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..core.comparison import Action, Decision, Pair, Reason
 from ..core.events import Failure, Outcome, Result
@@ -30,8 +30,7 @@ _MIXED = Fingerprint(-1, "0" * 32)
 """Of an object that holds neither what a file held before nor what it holds now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """A pair and what was decided about it."""
 
     key: str
@@ -248,7 +247,7 @@ class Uploads:
         self._state.remember_known(put.key, Known(etag, size, _MIXED))
         ticket.reading.discard()
         if ticket.tries + 1 < _TRIES:
-            self._begin(replace(job, decision=replace(job.decision, if_match=etag)), ticket.tries + 1)
+            self._begin(job._replace(decision=replace(job.decision, if_match=etag)), ticket.tries + 1)
         else:
             self._failed_to_read(job, file_failure(put.name, reading.Restless(put.name)))
 
@@ -257,7 +256,8 @@ class Uploads:
         progress.files_done += 1
         if put.multipart_etag is None:
             progress.bytes_done += put.size
-        self._moved()
+        if not progress.files_done % 64:
+            self._moved()
 
     def _refuse(self, refused: Refused) -> None:
         put, job = refused.put, refused.put.ticket.job

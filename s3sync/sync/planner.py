@@ -5,7 +5,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 
 from ..core.comparison import Action, Compare, Decision, Need, Pair, Reason, Rules, decide
@@ -138,12 +137,12 @@ class Planner:
         fingerprint = self._state.fingerprint(pair.file, rendering.encoding)
         if fingerprint is None:
             return None
-        return replace(pair, digest=Digest(fingerprint.size, fingerprint.md5), size=fingerprint.size)
+        return pair._replace(digest=Digest(fingerprint.size, fingerprint.md5), size=fingerprint.size)
 
     def _digested(self, pair: Pair, need: Need, rendering: Rendering) -> Pair:
         read = _digest(pair, need, rendering)
         self._state.remember_fingerprint(read.file, rendering.encoding, read.digest.fingerprint)
-        return replace(pair, file=read.file, size=read.digest.size, digest=_merged(pair.digest, read.digest))
+        return pair._replace(file=read.file, size=read.digest.size, digest=_merged(pair.digest, read.digest))
 
     def _inspect(self, key: str, pair: Pair, need: Need, rendering: Rendering) -> None:
         self._outstanding += 1
@@ -155,11 +154,11 @@ class Planner:
         try:
             if need.head:
                 answer = head_object(self._target.client, self._target.bucket, key, checksums=self._target.is_aws)
-                outcome = replace(pair, obj=None) if answer is None else replace(pair, head=content_facts(answer))
+                outcome = pair._replace(obj=None) if answer is None else pair._replace(head=content_facts(answer))
             else:
                 read = _digest(pair, need, rendering)
                 digest = _merged(pair.digest, read.digest)
-                outcome = replace(pair, file=read.file, size=digest.size, digest=digest)
+                outcome = pair._replace(file=read.file, size=digest.size, digest=digest)
         except Exception as error:  # noqa: BLE001  the worker's boundary
             outcome = error
         self._desk.post(partial(self._inspected, key, pair, rendering), outcome)
@@ -207,6 +206,6 @@ def _merged(before: Digest | None, after: Digest) -> Digest:
     """Both readings' results, if they are of the same bytes; else the later one's."""
     if before is None or before.fingerprint != after.fingerprint:
         return after
-    return replace(
-        after, multipart={**before.multipart, **after.multipart}, checksums={**before.checksums, **after.checksums}
+    return after._replace(
+        multipart={**before.multipart, **after.multipart}, checksums={**before.checksums, **after.checksums}
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
@@ -89,14 +89,13 @@ class World:
     def answer(self, pair: Pair, need: Need) -> Pair:
         """The pair with the fact that was missing."""
         if need.head:
-            return replace(pair, head=self.head)
+            return pair._replace(head=self.head)
         digest = self.file.digest(need.part_sizes, need.checksums)
         if pair.digest is not None:
-            digest = replace(
-                digest, multipart={**pair.digest.multipart, **digest.multipart},
+            digest = digest._replace(multipart={**pair.digest.multipart, **digest.multipart},
                 checksums={**pair.digest.checksums, **digest.checksums},
             )  # fmt: skip
-        return replace(pair, size=digest.size, digest=digest)
+        return pair._replace(size=digest.size, digest=digest)
 
 
 def ask_until_decided(world: World, rules: Rules) -> tuple[Decision, list[Need]]:
