@@ -142,6 +142,7 @@ class Uploads:
         self.uploader.close()
 
     def _desk_has_work(self) -> bool:
+        self._desk.gather(self.uploader.count // 2, 0.02)
         self._desk.work(0.2)
         self._moved()
         return bool(self.uploader.count or self._reading)

@@ -47,7 +47,7 @@ class Planner:
     def decisions(self, join: Join) -> Iterator[RemoteObject]:
         """Works through a join; yields the objects without a file that are in scope."""
         counts = self._run.report.counts
-        for match in join:
+        for number, match in enumerate(join):
             if self._run.stopping:
                 return
             if match.obj is not None:
@@ -59,7 +59,8 @@ class Planner:
             elif match.obj is not None and not self._scope.leaves_out_object(self._target.name_of(match.obj.key)):
                 self.in_scope += 1
                 yield match.obj
-            self._desk.work()
+            if self._outstanding or not number % 64:
+                self._desk.work()
             self._executor.ease()
             while self._outstanding >= _OUTSTANDING:
                 self._desk.work(0.2)
