@@ -53,6 +53,11 @@ class Console:
         self._result: IO[str] = out if output is None else open_output(output)
 
     @property
+    def wants_uploads(self) -> bool:
+        """Whether each upload is shown."""
+        return self._verbosity >= 2
+
+    @property
     def wants_details(self) -> bool:
         """Whether unchanged names are shown too."""
         return self._verbosity >= 3

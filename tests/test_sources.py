@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.project import Project, Result
+from tests.project import Code, Project, Result
 from tests.proxy import Proxy, Request, Verdict
 from tests.servers import ON_MOTO, ON_RGW
 from tests.test_bad_input import BOTH_ENGINES, contents, discreet, failed_names
@@ -347,7 +347,10 @@ def test_large_file_changes_while_it_is_sent(
     project: Project, proxy: Proxy, s3: Any, bucket: str, times: int
 ) -> None:
     """s3_push_media: what is mixed of two contents does not stay in the bucket as if it were right"""
-    project.configure(server=proxy.server, options=PARTS, settings=IMPORT_CONFIG)
+    # A body that ends early leaves both sides waiting for the other, until the client has enough of it.
+    patience = {"client_config": Code("Config(read_timeout=4, s3={'addressing_style': 'path'})")}
+    settings = f"from botocore.config import Config\n{IMPORT_CONFIG}"
+    project.configure(server=proxy.server, options=PARTS | patience, settings=settings)
     sizes = iter(range(times))
 
     def rule(request: Request) -> Verdict:
@@ -464,3 +467,46 @@ def test_intent_decides_about_secrets(
     assert (5 if held else 0) == result.code, result
     assert held == sorted(reasons(result))
     assert sorted({*SECRETS, *HARMLESS} - set(held)) == sorted(contents(s3, bucket))
+
+
+@ON_MOTO
+def test_two_sources_of_one_bucket_leave_each_others_objects(project: Project, s3: Any, bucket: str) -> None:
+    """s3_push_media --source DIR --delete, for two folders in turn"""
+    for name in ("one", "two"):
+        (project.root / name).mkdir()
+        (project.root / name / f"{name}.txt").write_text(name)
+        assert 0 == project.push("--source", str(project.root / name)).code
+
+    deleted = project.push("--source", str(project.root / "one"), "--delete")
+
+    assert (0, {"scanned": 1, "listed": 2, "unchanged": 1, "orphans": 1}) == (deleted.code, deleted.counts), deleted
+    assert ["one.txt", "two.txt"] == sorted(contents(s3, bucket))
+
+
+@ON_MOTO
+def test_storage_whose_methods_raise(project: Project, s3: Any, bucket: str) -> None:
+    """s3_push_media, with a storage class that fails for some names"""
+    project.write("good.txt", b"good")
+    project.write("bad.txt", b"bad")
+    project.write("large.css", b"x" * 9 * 1024 * 1024)
+    project.configure(backend="backends.Faulty", options={"gzip": True}, backends=FAULTY)
+
+    result = project.push()
+
+    assert (4, {"good.txt"}) == (result.code, {key.rpartition("/")[2] for key in sorted(contents(s3, bucket))}), result
+    assert "Faulty raised KeyError" in result.item("bad.txt")["error"]["message"]
+    assert "ValueError" == result.item("large.css")["error"]["code"]
+
+
+FAULTY = """
+from storages.backends.s3 import S3Storage
+
+class Faulty(S3Storage):
+    def get_object_parameters(self, name):
+        if "bad" in name:
+            raise KeyError(name)
+        return super().get_object_parameters(name)
+
+    def _compress_content(self, content):
+        raise ValueError("it does not compress")
+"""

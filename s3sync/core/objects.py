@@ -5,6 +5,7 @@ What a run makes one of for each name is a named tuple, not a frozen dataclass, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,12 +37,17 @@ class RemoteObject(NamedTuple):
     """Without its quotes."""
     modified: str
     """`LastModified` as listed, ISO 8601 in UTC; parsed only when somebody asks."""
-    storage_class: str = "STANDARD"
 
     @property
     def modified_at(self) -> float:
-        """`LastModified` in seconds since the epoch, on the server's clock."""
-        return datetime.fromisoformat(self.modified.replace("Z", "+00:00")).timestamp()
+        """`LastModified` in whole seconds since the epoch, on the server's clock; infinite if it can't be read.
+
+        Servers write its fraction in many ways, and S3 itself keeps none.
+        """
+        try:
+            return datetime.strptime(self.modified[:19] + "+0000", "%Y-%m-%dT%H:%M:%S%z").timestamp()
+        except ValueError:
+            return math.inf
 
 
 class Fingerprint(NamedTuple):
@@ -58,6 +64,8 @@ class Known(NamedTuple):
     etag: str
     size: int
     fingerprint: Fingerprint
+    source: str = ""
+    """Which source last held this file: only it may have the object deleted."""
 
     def stands_for(self, obj: RemoteObject) -> bool:
         """Whether the listing still shows the object that this record is about."""

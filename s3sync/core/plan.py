@@ -72,8 +72,12 @@ class Join:
     def __init__(
         self, entries: Iterable[Entry], objects: Iterable[RemoteObject], key_of: Callable[[str], str], held: Held
     ) -> None:
+        self.listed = 0
+        """Objects seen so far."""
+        self.ended = False
+        """Whether that is all of them."""
         self._entries = entries
-        self._objects = self._ascending(iter(objects))
+        self._objects = ascending(self._counted(objects), self._broke)
         self._key_of = key_of
         self._held = held
         self.disordered = False
@@ -119,18 +123,33 @@ class Join:
         if files or not self._held.passes(obj.key):
             yield Match(obj.key, files, obj)
 
-    def _ascending(self, objects: Iterator[RemoteObject]) -> Iterator[RemoteObject]:
-        """The listing, in order, each key once: from the first break on, the rest is held in memory and sorted."""
-        last = ""
+    def _counted(self, objects: Iterable[RemoteObject]) -> Iterator[RemoteObject]:
         for obj in objects:
-            if obj.key < last:
-                self.disordered = True
-                yield from {each.key: each for each in sorted([obj, *objects])}.values()
-                return
-            if obj.key == last:  # a page that begins with the last object of the one before
-                continue
-            last = obj.key
+            self.listed += 1
             yield obj
+        self.ended = True
+
+    def _broke(self) -> None:
+        self.disordered = True
+
+
+def ascending(
+    objects: Iterable[RemoteObject], broke: Callable[[], None] = lambda: None
+) -> Iterator[RemoteObject]:
+    """A listing, in order, each key once.
+
+    From the first break of S3's order on, which is told by calling `broke`, the rest is held in memory and sorted.
+    """
+    last, rest = "", iter(objects)
+    for obj in rest:
+        if obj.key < last:
+            broke()
+            yield from {each.key: each for each in sorted([obj, *rest])}.values()
+            return
+        if obj.key == last:  # a page that begins with the last object of the one before
+            continue
+        last = obj.key
+        yield obj
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,10 @@ class Restless(Exception):
     """The file changed each time while it was read."""
 
 
+class Interrupted(Exception):
+    """The run ends; nobody needs the reading any more."""
+
+
 class NotRegular(Exception):
     """The name no longer leads to a regular file."""
 
@@ -54,11 +58,12 @@ def read(
     keep: int,
     part_sizes: Sequence[int] = (),
     checksums: Sequence[str] = (),
+    stop: Callable[[], bool] = lambda: False,
 ) -> Reading:
     """The file's bytes as they would be sent, and their digest. Any thread may call.
 
     Bytes are kept in memory if there are at most `keep` of them. Raises OSError (also FileNotFoundError), `NotRegular`,
-    or `Restless` if the file was written to during three readings.
+    `Restless` if the file was written to during three readings, or `Interrupted` once `stop` says so.
     """
     for _ in range(_TRIES):
         # A link put in the file's place, a FIFO or a device must neither lead elsewhere nor block.
@@ -71,7 +76,7 @@ def read(
             reading, after = _read_small(file, descriptor, before)
         else:
             with os.fdopen(descriptor, "rb", buffering=0) as stream:
-                reading = _read_open(file, stream, before, render, keep, part_sizes, checksums)
+                reading = _read_open(file, stream, before, render, keep, part_sizes, checksums, stop)
                 after = os.fstat(descriptor)
         if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns) and (
             render is not None or reading.digest.size == after.st_size
@@ -109,7 +114,7 @@ def _as_of(file: LocalFile, status: os.stat_result) -> LocalFile:
 
 def _read_open(
     file: LocalFile, stream: Any, status: os.stat_result, render: Render | None, keep: int,
-    part_sizes: Sequence[int], checksums: Sequence[str],
+    part_sizes: Sequence[int], checksums: Sequence[str], stop: Callable[[], bool],
 ) -> Reading:  # fmt: skip
     source = stream if render is None else render(stream)
     digester = _Digester(part_sizes, checksums)
@@ -117,6 +122,8 @@ def _read_open(
     copy = _Copy(render is not None)
     try:
         for chunk in iter(lambda: source.read(_CHUNK), b""):
+            if stop():
+                raise Interrupted(file.name)
             digester.update(chunk)
             if kept is not None:
                 kept.append(chunk)

@@ -30,7 +30,7 @@ _SETTLED_NS = 2_000_000_000
 _SCHEMA = """
 CREATE TABLE fingerprint (root TEXT, variant TEXT, name TEXT, encoding TEXT, inode INT, size INT, mtime_ns INT,
     ctime_ns INT, sent_size INT, md5 BLOB, PRIMARY KEY (root, variant, name)) WITHOUT ROWID;
-CREATE TABLE known (target TEXT, key TEXT, etag TEXT, size INT, sent_size INT, md5 BLOB,
+CREATE TABLE known (target TEXT, key TEXT, etag TEXT, size INT, sent_size INT, md5 BLOB, source TEXT,
     PRIMARY KEY (target, key)) WITHOUT ROWID;
 CREATE TABLE fact (target TEXT, name TEXT, value TEXT, PRIMARY KEY (target, name)) WITHOUT ROWID;
 """
@@ -81,8 +81,11 @@ class State:
     """
 
     def __init__(
-        self, directory: Path | None, *, root: str, target: str, variant: str, warn: Callable[[str], None]
-    ) -> None:
+        self, directory: Path | None, *, root: str, target: str, variant: str, warn: Callable[[str], None],
+        source: str = "",
+    ) -> None:  # fmt: skip
+        """`source` is written into each known record; `Known.source` says which one wrote it last."""
+        self.source = source
         self._root = os.fsencode(root).decode("utf-8", "backslashreplace")
         self._target, self._variant, self._warn = target, variant, warn
         self._new_fingerprints: list[tuple[Any, ...]] = []
@@ -106,7 +109,7 @@ class State:
         """The record of the object under this key."""
         pending = self._new_known.get(key)
         if pending is not None:
-            return Known(pending[2], pending[3], Fingerprint(pending[4], pending[5].hex()))
+            return Known(pending[2], pending[3], Fingerprint(pending[4], pending[5].hex()), pending[6])
         return None if key in self._forgotten else self._known.get(key)
 
     def remember_fingerprint(self, file: LocalFile, encoding: str, fingerprint: Fingerprint) -> None:
@@ -125,7 +128,8 @@ class State:
         """Records an object that we sent or found equal."""
         fingerprint = known.fingerprint
         self._new_known[key] = (
-            self._target, key, known.etag, known.size, fingerprint.size, bytes.fromhex(fingerprint.md5)
+            self._target, key, known.etag, known.size, fingerprint.size, bytes.fromhex(fingerprint.md5),
+            self.source,
         )  # fmt: skip
         self._flush_if_due()
 
@@ -159,7 +163,7 @@ class State:
             self._database.executemany(
                 "DELETE FROM known WHERE target = ? AND key = ?", ((self._target, key) for key in forgotten)
             )
-            self._database.executemany("INSERT OR REPLACE INTO known VALUES (?,?,?,?,?,?)", known.values())
+            self._database.executemany("INSERT OR REPLACE INTO known VALUES (?,?,?,?,?,?,?)", known.values())
             self._database.executemany("INSERT OR REPLACE INTO fingerprint VALUES (?,?,?,?,?,?,?,?,?,?)", fingerprints)
 
         self._write(store)
@@ -185,10 +189,11 @@ class State:
 
     def _fetch_known(self, key: str, limit: int) -> list[tuple[str, Known]]:
         rows = self._query(
-            "SELECT key, etag, size, sent_size, md5 FROM known WHERE target = ? AND key >= ? ORDER BY key LIMIT ?",
+            "SELECT key, etag, size, sent_size, md5, source FROM known"
+            " WHERE target = ? AND key >= ? ORDER BY key LIMIT ?",
             (self._target, key, limit),
         )
-        return [(row[0], Known(row[1], row[2], Fingerprint(row[3], row[4].hex()))) for row in rows]
+        return [(row[0], Known(row[1], row[2], Fingerprint(row[3], row[4].hex()), row[5])) for row in rows]
 
     def _query(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
         try:

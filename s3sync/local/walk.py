@@ -24,6 +24,9 @@ MAX_KEY_BYTES = 1024
 
 
 NOT_UTF8 = Failure("NotUTF8", hint="S3 keys are UTF-8: rename the file", message="the name is not UTF-8")
+TOO_DEEP = Failure("TooDeep", hint="folders are nested more than 400 deep: push a folder within by --source")
+_DEEPEST = 400
+"""Levels; each takes two of the frames that Python allows."""
 TOO_LONG = Failure("KeyTooLongError", hint="rename the file: a key has at most 1,024 bytes of UTF-8")
 
 
@@ -61,6 +64,10 @@ class Walk:
 
     def _folder(self, root: str, path: str, name: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry]:
         """Everything below one folder; `name` is empty for the root, and ends with `/` below it."""
+        if len(above) > _DEEPEST:
+            self.complete = False
+            yield Passed(name[:-1], failure=TOO_DEEP, folder=True)
+            return
         try:
             with os.scandir(path) as entries:
                 found = [_sortable(entry) for entry in entries]
@@ -71,11 +78,13 @@ class Walk:
             self.complete = False
             yield Passed(name[:-1], failure=unreadable(error), folder=True)
             return
-        odd = [item for item in found if not self._in_order(name + item.entry.name)]
-        if odd:
-            for item in odd:
-                yield from self._set_aside(root, item, name, above)
-            found = [item for item in found if item not in odd]
+        regular: list[_Found] = []
+        odd: list[_Found] = []
+        for item in found:
+            (regular if self._in_order(name + item.entry.name) else odd).append(item)
+        for item in odd:
+            yield from self._set_aside(root, item, name, above)
+        found = regular
         found.sort(key=_order)
         for item in found:
             if item.folder or item.entry.is_symlink():

@@ -28,9 +28,8 @@ class SyncCommand(BaseCommand):
 
     def check_options(self, options: dict[str, Any]) -> None:
         """Ends with exit 2 where options exclude each other."""
-        for one, other in (("no_clobber", "overwrite_newer"), ("progress", None)):
-            if other and options.get(one) and options.get(other):
-                self.usage_error(f"--{one} and --{other} exclude each other".replace("_", "-"))
+        if options["no_clobber"] and options["overwrite_newer"]:
+            self.usage_error("--no-clobber and --overwrite-newer exclude each other")
         if options["lock"] == "bucket":
             self.usage_error("--lock bucket is not known to this version: use auto, none or a path")
 
@@ -62,8 +61,9 @@ class SyncCommand(BaseCommand):
         signals: list[int] = []
         run = Run(
             wishes, report, console, interrupted=lambda: signals[0] if signals else None,
-            details=console.wants_details,
+            details=console.wants_details, wants_uploads=console.wants_uploads,
         )  # fmt: skip
+        defect: Exception | None = None
         with signals_noted(signals.append):
             try:
                 if unwritable is not None:
@@ -77,12 +77,21 @@ class SyncCommand(BaseCommand):
             except OSError as error:  # this machine, not S3: a full disk, too many open files
                 report.error_exit = NOT_STARTED
                 report.error = Failure(type(error).__name__, message=f"This machine refused something: {error}.")
+            except Exception as error:  # noqa: BLE001  whoever reads the report is to get one; raised again below
+                defect = error
+                report.error_exit = NOT_STARTED
+                report.error = Failure(
+                    "InternalError", hint="this is a defect: please report it with its traceback",
+                    message=f"{type(error).__name__}: {error}",
+                )  # fmt: skip
             except BaseException:
                 console.discard()
                 raise
             report.seconds["total"] = run.elapsed
             report.finished = _stamp(datetime.now(timezone.utc))
             self._finish(console, report)
+        if defect is not None:
+            raise defect
         self._end(report)
 
     def _finish(self, console: Console, report: Report) -> None:

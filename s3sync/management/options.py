@@ -20,7 +20,7 @@ def add_shared_options(parser: CommandParser) -> None:
         help="Leave out files and folders whose base name or whole name matches. Repeatable.")  # fmt: skip
     add("--include", action="append", default=[], metavar="GLOB", help="Only what matches. --ignore wins. Repeatable.")
     add("--prefix", default="", metavar="P", help="Only names that begin with P, on both sides.")
-    add("-w", "--workers", type=whole_number, metavar="N", help="At most N requests at a time.")
+    add("-w", "--workers", type=whole_number, metavar="N", help="At most N uploads at a time.")
     add("--engine", choices=("auto", "fast", "boto3"), help="How to send: auto takes the fast way where it is right.")
     add("--format", choices=("text", "json", "jsonl"), default="text", help="Form of the result on standard output.")
     add("-o", "--output", metavar="FILE", help="Write the result to FILE, not to standard output.")

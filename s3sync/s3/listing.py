@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import unquote_plus
@@ -39,10 +39,10 @@ class Listing:
     `requests` counts ListObjectsV2 calls; `skew` is the server's clock minus ours in seconds, by its `Date`.
     """
 
-    def __init__(self, client: Any, bucket: str, prefix: str, *, on_page: Callable[[int], None] | None = None) -> None:
+    def __init__(self, client: Any, bucket: str, prefix: str) -> None:
         self._tap = _Tap(client._endpoint.http_session)
         self._client = with_session(client, self._tap)
-        self._bucket, self._prefix, self._on_page = bucket, prefix, on_page
+        self._bucket, self._prefix = bucket, prefix
         self.requests = 0
         self.skew = 0.0
         self._closed = threading.Event()
@@ -103,8 +103,6 @@ class Listing:
                     raise BrokenListing(f"the listing of {self._bucket} could not be read: {error}") from error
         if page.next_token is not None and page.next_token == token:
             raise BrokenListing(f"the listing of {self._bucket} does not go on after {token!r}")
-        if self._on_page is not None:
-            self._on_page(len(page.objects))
         return page
 
     def _list(self, token: str | None) -> bytes:
@@ -162,7 +160,7 @@ def parse_page(body: bytes) -> Page:
         raise ValueError(f"<{tag}> instead of <ListBucketResult>")
     namespace = namespace + "}" if namespace else ""
     encoded = root.findtext(namespace + "EncodingType") == "url"
-    names = {namespace + name: name for name in ("Key", "Size", "ETag", "LastModified", "StorageClass")}
+    names = {namespace + name: name for name in ("Key", "Size", "ETag", "LastModified")}
     objects = []
     for contents in root.iter(namespace + "Contents"):
         found = {names[child.tag]: child.text or "" for child in contents if child.tag in names}
@@ -170,8 +168,7 @@ def parse_page(body: bytes) -> Page:
         if encoded and ("%" in key or "+" in key):
             key = unquote_plus(key)
         objects.append(RemoteObject(
-            key, int(found["Size"]), found.get("ETag", "").strip('"'), found.get("LastModified", ""),
-            found.get("StorageClass", "STANDARD"),
+            key, int(found["Size"]), found.get("ETag", "").strip('"'), found.get("LastModified", "")
         ))  # fmt: skip
     truncated = (root.findtext(namespace + "IsTruncated") or "false") == "true"
     token = root.findtext(namespace + "NextContinuationToken") if truncated else None

@@ -16,8 +16,8 @@ from ..s3.metadata import MAX_COPY_BYTES, difference, mend
 from ..s3.objects import head_object
 from ..s3.target import Target
 from .desk import Desk
-from .executor import Executor, Job
 from .failures import remote_failure
+from .jobs import Executor, Job
 from .run import Run
 
 _WORKERS = 16
@@ -63,9 +63,11 @@ class Drift:
         outcome: tuple[Mapping[str, Any], str | None] | Exception | None
         try:
             answer = head_object(target.client, target.bucket, job.key)
-            found = {} if answer is None else difference(target, job.key, job.rendering.parameters.params, answer)
+            if answer is None:
+                raise FileNotFoundError("the object is gone since it was listed: push again")
+            found = difference(target, job.key, job.rendering.parameters.params, answer)
             outcome = (found, None)
-            if found and answer is not None and options.fix_metadata and not options.dry_run and _mendable(answer):
+            if found and options.fix_metadata and not options.dry_run and _mendable(answer) and _is_known(job):
                 outcome = (found, mend(target, job.key, job.rendering.parameters.params, answer))
         except Exception as error:  # noqa: BLE001  the worker's boundary
             outcome = error
@@ -96,6 +98,12 @@ class Drift:
         self._run.emit(Outcome(
             file.name, job.key, Action.FIX, result, Reason.METADATA, file.size, existed=True, detail=_in_words(found)
         ))  # fmt: skip
+
+
+def _is_known(job: Job) -> bool:
+    """Whether the object was seen to hold this file's bytes; `--compare size` alone does not tell."""
+    known, obj = job.pair.known, job.pair.obj
+    return job.pair.digest is not None or (known is not None and obj is not None and known.stands_for(obj))
 
 
 def _mendable(answer: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Carries decisions out, or says what it would do. The planner does not know which."""
+"""Carries decisions out: reads what is to be sent, sends it, and records what was stored."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple, Protocol
 
-from ..core.comparison import Action, Decision, Pair, Reason
+from ..core.comparison import Action, Reason
 from ..core.events import Failure, Outcome, Result
 from ..core.objects import Digest, Fingerprint, Known
 from ..core.plan import Passed
@@ -17,68 +16,20 @@ from ..local import reading
 from ..local.state import State
 from ..s3.errors import DOWN, NO_RETRY_MENDS, Trouble
 from ..s3.objects import MD5_METADATA
-from ..s3.target import Rendering, Target
+from ..s3.target import Target
 from ..s3.transfer import Completion, Condition, Put, Refused, Stored, WriteParameters
 from ..s3.uploader import FAST_LIMIT, Uploader
 from .desk import Desk
 from .failures import file_failure, remote_failure
+from .jobs import Job, settle_without_upload
 from .run import Run
 
 _TRIES = 3
 _READERS = 4
+_MANY = 64
+"""So many objects under way are worth being collected in batches."""
 _MIXED = Fingerprint(-1, "0" * 32)
 """Of an object that holds neither what a file held before nor what it holds now."""
-
-
-class Job(NamedTuple):
-    """A pair and what was decided about it."""
-
-    key: str
-    pair: Pair
-    decision: Decision
-    rendering: Rendering
-
-
-class Executor(Protocol):
-    """What the planner hands decisions to."""
-
-    def act(self, job: Job) -> None:
-        """Takes one decision; never waits."""
-
-    def ease(self) -> None:
-        """Waits while too much is under way."""
-
-    def finish(self) -> None:
-        """Waits until all that was begun is done."""
-
-    def close(self) -> None:
-        """Ends threads and connections."""
-
-
-@dataclass(slots=True)
-class Rehearsal:
-    """Says what would be done, and does nothing."""
-
-    run: Run
-
-    def act(self, job: Job) -> None:
-        if job.decision.action is Action.UPLOAD:
-            size = job.pair.size if job.pair.size is not None else job.pair.file.size
-            self.run.report.decided(existed=job.pair.obj is not None, size=size)
-            self.run.emit(Outcome(
-                job.pair.file.name, job.key, Action.UPLOAD, Result.PLANNED, job.decision.reason, size
-            ))  # fmt: skip
-        else:
-            settle_without_upload(self.run, job)
-
-    def ease(self) -> None:
-        pass
-
-    def finish(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 @dataclass(slots=True)
@@ -103,6 +54,7 @@ class Uploads:
         self._stored, self._conditional = stored, conditional
         self.uploader = make_uploader(deliver=partial(desk.post, self._completed), progress=self._sent)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="s3sync-read")
+        self._threshold = target.transfer_config.multipart_threshold
         self._reading = 0
         self._streamed = 0
         self._lock = threading.Lock()
@@ -142,7 +94,8 @@ class Uploads:
         self.uploader.close()
 
     def _desk_has_work(self) -> bool:
-        self._desk.gather(self.uploader.count // 2, 0.02)
+        if self.uploader.count >= _MANY:
+            self._desk.gather(self.uploader.count // 2, 0.02)
         self._desk.work(0.2)
         self._moved()
         return bool(self.uploader.count or self._reading)
@@ -166,21 +119,30 @@ class Uploads:
             self._readers.submit(self._read, job, tries, partial(self._desk.post, self._got_large))
 
     def _read(self, job: Job, tries: int, then: Callable[[_Ticket | tuple[Job, Exception]], None]) -> None:
-        """May run in a worker: one reading for the digest, and for the ETag of an upload in parts."""
-        threshold = self._target.transfer_config.multipart_threshold
+        """May run in a worker, so whatever happens is handed on."""
+        ticket: _Ticket | tuple[Job, Exception]
+        try:
+            ticket = self._ticket(job, tries)
+        except Exception as error:  # noqa: BLE001  a storage's own rendering may raise anything
+            ticket = job, error
+        then(ticket)
+
+    def _ticket(self, job: Job, tries: int) -> _Ticket:
+        """One reading for the digest, and for the ETag of an upload in parts."""
+        threshold, stop = self._threshold, self._run.is_interrupted
         in_parts = not self._target.saves_itself
         render, file = job.rendering.render, job.pair.file
         sizes = (self._target.part_size_for(file.size),) if in_parts and not render and file.size >= threshold else ()
-        try:
-            read = reading.read(file, render=render, keep=min(FAST_LIMIT, threshold - 1), part_sizes=sizes)
-            etags = read.digest.multipart
-            if in_parts and not etags and read.digest.size >= threshold:
-                rendered, size = read.file._replace(path=read.path), self._target.part_size_for(read.digest.size)
-                etags = reading.read(rendered, keep=0, part_sizes=(size,)).digest.multipart
-        except (OSError, reading.Restless, reading.NotRegular) as error:
-            then((job, error))
-            return
-        then(_Ticket(job, read, tries, next(iter(etags.values()), None)))
+        read = reading.read(file, render=render, keep=min(FAST_LIMIT, threshold - 1), part_sizes=sizes, stop=stop)
+        etags = read.digest.multipart
+        if in_parts and not etags and read.digest.size >= threshold:
+            rendered, size = read.file._replace(path=read.path), self._target.part_size_for(read.digest.size)
+            try:
+                etags = reading.read(rendered, keep=0, part_sizes=(size,), stop=stop).digest.multipart
+            except Exception:
+                read.discard()
+                raise
+        return _Ticket(job, read, tries, next(iter(etags.values()), None))
 
     def _got_large(self, ticket: _Ticket | tuple[Job, Exception]) -> None:
         self._reading -= 1
@@ -189,6 +151,9 @@ class Uploads:
     def _got(self, ticket: _Ticket | tuple[Job, Exception]) -> None:
         if isinstance(ticket, tuple):
             job, error = ticket
+            if isinstance(error, reading.Interrupted):
+                self._not_tried(job)
+                return
             self._failed_to_read(job, file_failure(job.pair.file.name, error))
             return
         if self._run.stopping:
@@ -237,10 +202,10 @@ class Uploads:
         if self._stored is not None:
             self._stored(put.key, stored.etag, size)
         self._progressed(put)
-        self._run.emit(Outcome(
+        self._run.uploaded(lambda: Outcome(
             put.name, put.key, Action.UPLOAD, Result.DONE, job.decision.reason, put.size,
             existed=job.pair.obj is not None,
-        ))  # fmt: skip
+        ), put.size)  # fmt: skip
 
     def _mixed(self, put: Put, etag: str, size: int) -> None:
         """It was streamed while somebody wrote to it: what is stored is ours, equal to no file, and to be replaced."""
@@ -305,15 +270,3 @@ def _was_written_to(put: Put) -> bool:
     """Whether the file from which the object was streamed has changed since it was hashed."""
     file = put.ticket.reading.file
     return put.body is None and put.path == file.path and not reading.is_unchanged(file)
-
-
-def settle_without_upload(run: Run, job: Job) -> None:
-    """Counts a decision that needs nothing to be done."""
-    decision, pair = job.decision, job.pair
-    if decision.action is Action.NONE and not run.details:
-        run.report.counts["unchanged"] += 1
-        return
-    if decision.action is Action.SKIP and not run.details:
-        run.report.counts["skipped"] += 1
-        return
-    run.emit(Outcome(pair.file.name, job.key, decision.action, Result.SKIPPED, decision.reason, pair.file.size))

@@ -16,6 +16,14 @@ def remote_failure(error: BaseException | Trouble, operation: str, bucket: str, 
     return Failure(trouble.code, trouble.http, hint_for(trouble, operation, bucket, key), trouble.message)
 
 
+def storage_failure(storage: object, error: BaseException) -> Failure:
+    """A method that the project's storage class overrides has raised."""
+    return Failure(
+        type(error).__name__, hint=f"correct the storage class {type(storage).__name__}",
+        message=f"{type(storage).__name__} raised {type(error).__name__}: {error}",
+    )  # fmt: skip
+
+
 def file_failure(name: str, error: BaseException) -> Passed:
     """What became of a file that could not be read."""
     if isinstance(error, FileNotFoundError):

@@ -19,8 +19,8 @@ from ..s3.errors import REMOTE_ERRORS
 from ..s3.objects import content_facts, head_object
 from ..s3.target import Rendering, Target
 from .desk import Desk
-from .executor import Executor, Job
-from .failures import file_failure, remote_failure
+from .failures import file_failure, remote_failure, storage_failure
+from .jobs import Executor, Job
 from .run import Run
 
 KEEP = 8 * 1024 * 1024
@@ -48,10 +48,11 @@ class Planner:
         """Works through a join; yields the objects without a file that are in scope."""
         counts = self._run.report.counts
         for number, match in enumerate(join):
+            counts["listed"] = join.listed
             if self._run.stopping:
-                return
-            if match.obj is not None:
-                counts["listed"] += 1
+                if not self._counts_the_rest(join, match):
+                    return
+                continue
             if match.passed is not None:
                 self._passed(match.key, match.passed)
             elif match.files:
@@ -64,6 +65,16 @@ class Planner:
             self._executor.ease()
             while self._outstanding >= _OUTSTANDING:
                 self._desk.work(0.2)
+
+    def _counts_the_rest(self, join: Join, match: Match) -> bool:
+        """After failures have ended the run, what is left is counted, as long as it takes no more requests."""
+        stopped = self._run.report.stopped
+        if stopped is None or stopped.cause != "errors" or not join.ended:
+            return False
+        for file in match.files:
+            if match.obj is None or match.obj.size != file.size:
+                self._run.report.counts["not_tried"] += 1
+        return True
 
     def finish(self) -> None:
         """Waits for the facts that are still being got."""
@@ -104,10 +115,15 @@ class Planner:
         file = match.files[0]
         if not file.name.isascii() and not unicodedata.is_normalized("NFC", file.name):
             self._nfd += 1
-        if self._secret(match.key, file.name):
+        try:
+            secret = self._secret(match.key, file.name)
+            rendering = self._target.rendering_of(match.key)
+        except Exception as error:  # noqa: BLE001  a storage's own methods may raise anything
+            self._fail(file.name, match.key, storage_failure(self._target.storage, error))
+            return
+        if secret:
             self._run.emit(Outcome(file.name, match.key, Action.SKIP, Result.SKIPPED, Reason.SECRET))
             return
-        rendering = self._target.rendering_of(match.key)
         known = None if match.obj is None else self._state.known(match.key)
         pair = Pair(file, match.obj, known, None if rendering.render else file.size)
         self._decide(match.key, pair, rendering)
@@ -127,7 +143,7 @@ class Planner:
             else:
                 try:
                     pair = self._digested(pair, decision, rendering)
-                except (OSError, reading.Restless, reading.NotRegular) as error:
+                except Exception as error:  # noqa: BLE001  a storage's own rendering may raise anything
                     self._unreadable(key, pair.file, error)
                     return
 
@@ -141,7 +157,7 @@ class Planner:
         return pair._replace(digest=Digest(fingerprint.size, fingerprint.md5), size=fingerprint.size)
 
     def _digested(self, pair: Pair, need: Need, rendering: Rendering) -> Pair:
-        read = _digest(pair, need, rendering)
+        read = self._digest(pair, need, rendering)
         self._state.remember_fingerprint(read.file, rendering.encoding, read.digest.fingerprint)
         return pair._replace(file=read.file, size=read.digest.size, digest=_merged(pair.digest, read.digest))
 
@@ -157,12 +173,22 @@ class Planner:
                 answer = head_object(self._target.client, self._target.bucket, key, checksums=self._target.is_aws)
                 outcome = pair._replace(obj=None) if answer is None else pair._replace(head=content_facts(answer))
             else:
-                read = _digest(pair, need, rendering)
+                read = self._digest(pair, need, rendering)
                 digest = _merged(pair.digest, read.digest)
                 outcome = pair._replace(file=read.file, size=digest.size, digest=digest)
         except Exception as error:  # noqa: BLE001  the worker's boundary
             outcome = error
         self._desk.post(partial(self._inspected, key, pair, rendering), outcome)
+
+    def _digest(self, pair: Pair, need: Need, rendering: Rendering) -> reading.Reading:
+        """Reads a file for its digest alone; in any thread."""
+        keep = KEEP if rendering.render else 0  # a rendering that is not kept in memory goes through a temporary file
+        read = reading.read(
+            pair.file, render=rendering.render, keep=keep, part_sizes=need.part_sizes, checksums=need.checksums,
+            stop=self._run.is_interrupted,
+        )  # fmt: skip
+        read.discard()
+        return read
 
     def _inspected(self, key: str, pair: Pair, rendering: Rendering, outcome: Pair | Exception) -> None:
         self._outstanding -= 1
@@ -170,6 +196,8 @@ class Planner:
             if outcome.digest is not None:
                 self._state.remember_fingerprint(outcome.file, rendering.encoding, outcome.digest.fingerprint)
             self._decide(key, outcome, rendering)
+        elif isinstance(outcome, reading.Interrupted):
+            self._run.report.counts["not_tried"] += 1
         elif isinstance(outcome, REMOTE_ERRORS):
             failure = remote_failure(outcome, "HeadObject", self._target.bucket, self._target.prefix + "*")
             self._fail(pair.file.name, key, failure)
@@ -179,7 +207,7 @@ class Planner:
     def _decided(self, job: Job) -> None:
         pair, decision = job.pair, job.decision
         if decision.action is Action.NONE and pair.obj is not None and pair.digest is not None:
-            known = Known(pair.obj.etag, pair.obj.size, pair.digest.fingerprint)
+            known = Known(pair.obj.etag, pair.obj.size, pair.digest.fingerprint, self._state.source)
             compared = self._rules.compare is not Compare.SIZE
             if known != pair.known and compared and not self._run.options.dry_run:
                 self._state.remember_known(job.key, known)
@@ -191,16 +219,6 @@ class Planner:
 
     def _fail(self, name: str, key: str | None, failure: Failure) -> None:
         self._run.emit(Outcome(name, key, Action.UPLOAD, Result.FAILED, error=failure))
-
-
-def _digest(pair: Pair, need: Need, rendering: Rendering) -> reading.Reading:
-    """Reads a file for its digest alone."""
-    keep = KEEP if rendering.render else 0  # a rendering that is not kept in memory goes through a temporary file
-    read = reading.read(
-        pair.file, render=rendering.render, keep=keep, part_sizes=need.part_sizes, checksums=need.checksums
-    )
-    read.discard()
-    return read
 
 
 def _merged(before: Digest | None, after: Digest) -> Digest:

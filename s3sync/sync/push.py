@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from ..core.events import Failure, Finding, Outcome, Result, Stopped
 from ..core.objects import RemoteObject
 from ..core.plan import Entry, Held, Join
 from ..core.scope import Scope, is_secret
-from ..exceptions import GuardRefused, RemoteError, SourceError
+from ..exceptions import ConfigurationError, GuardRefused, RemoteError, SourceError
 from ..local import reading
 from ..local.state import State
 from ..local.walk import Walk
@@ -31,7 +32,9 @@ from ..s3.uploader import Uploader
 from .deletes import Deletes
 from .desk import Desk
 from .drift import Drift
-from .executor import Executor, Rehearsal, Uploads
+from .executor import Uploads
+from .failures import storage_failure
+from .jobs import Executor, Rehearsal
 from .planner import Planner
 from .run import Run
 from .verify import Verification
@@ -69,6 +72,9 @@ class Push:
             self.target.client  # noqa: B018  made on first use
         except (*REMOTE_ERRORS, ValueError) as error:
             raise self._remote_error(error) from error
+        except Exception as error:
+            failure = storage_failure(self.target.storage, error)
+            raise ConfigurationError(failure.message, code=failure.code, hint=failure.hint) from error
 
     def run_all(self) -> None:
         """Raises SourceError, RemoteError or GuardRefused if the run can't begin, or can't go on."""
@@ -139,7 +145,7 @@ class Push:
         if join.disordered and os.path.lexists(os.path.join(root, name)):
             return
         known = state.known(obj.key) if self.run.options.delete else None
-        if known is not None and known.stands_for(obj):
+        if known is not None and known.stands_for(obj) and known.source == state.source:
             deletes.add(obj)
         else:
             self.run.emit(Outcome(name, obj.key, Action.ORPHAN, Result.SKIPPED, size=obj.size, existed=True))
@@ -165,7 +171,10 @@ class Push:
             self.run.emit(Finding("state-lost", "warning", message))
 
         target = self.target
-        state = State(self.state_dir, root=root, target=target.identity, variant=target.variant, warn=warn)
+        source = hashlib.sha256(f"{target.prefix}\0{root}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        state = State(
+            self.state_dir, root=root, target=target.identity, variant=target.variant, warn=warn, source=source
+        )
         self._stack.callback(state.close)
         target.etags_are_md5 = state.fact(_ETAGS_ARE_MD5) != "no"
         self._conditions.everywhere = target.is_aws
@@ -228,11 +237,12 @@ class Push:
         try:
             key = self.target.key_of(entry.name)
         except SuspiciousOperation:
-            key = ""
-        if key:
-            held.add(key, entry)
-        else:
             self.run.emit(Outcome(entry.name, None, Action.UPLOAD, Result.FAILED, error=_OUTSIDE))
+        except Exception as error:  # noqa: BLE001  a storage's own rule for keys may raise anything
+            failure = storage_failure(self.target.storage, error)
+            self.run.emit(Outcome(entry.name, None, Action.UPLOAD, Result.FAILED, error=failure))
+        else:
+            held.add(key, entry)
 
     def _is_held_back(self, key: str, name: str) -> bool:
         """The secret guard: a name that tells of a secret, on its way to where everybody can read."""

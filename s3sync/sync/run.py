@@ -74,6 +74,8 @@ class Run:
     progress: Progress = field(default_factory=Progress)
     details: bool = False
     """Whether anybody looks at unchanged names too."""
+    wants_uploads: bool = True
+    """Whether anybody looks at each upload; false: they are only counted."""
     _began: float = field(default_factory=time.monotonic)
     _uploaded: bool = False
     _same_code: str = ""
@@ -110,6 +112,18 @@ class Run:
     def elapsed(self) -> float:
         """Seconds since the run began."""
         return time.monotonic() - self._began
+
+    def is_interrupted(self) -> bool:
+        """Whether a signal has come; for workers, from any thread."""
+        return self.interrupted() is not None
+
+    def uploaded(self, make: Callable[[], Outcome], size: int) -> None:
+        """Counts an upload of `size` bytes; makes its outcome only for those who look."""
+        if self.wants_uploads:
+            self.emit(make())
+        else:
+            self.report.counts["uploaded"] += 1
+            self.report.sent_bytes += size
 
     def upload_succeeded(self) -> None:
         """Clears the suspicion that nothing works."""

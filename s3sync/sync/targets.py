@@ -29,7 +29,14 @@ def target_of(alias: str, configured: Mapping[str, Mapping[str, Any]]) -> Target
         ) from error
     if not is_s3(type(storage)):
         raise _not_usable(f"The storage {alias!r} is a {type(storage).__name__}, not on S3", configured)
-    target = Target.of(alias, storage)
+    try:
+        target = Target.of(alias, storage)
+        target.bucket  # noqa: B018  an overridden property may raise
+    except Exception as error:
+        raise ConfigurationError(
+            f"The storage {alias!r} can't be read: {type(error).__name__}: {error}", code="Storage",
+            hint=f"correct its OPTIONS or the class {type(storage).__name__}",
+        ) from error  # fmt: skip
     if not target.bucket:
         raise ConfigurationError(
             f"The storage {alias!r} has no bucket name.", code="NoBucketName",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ..core.comparison import Action, Reason
 from ..core.events import Failure, Outcome, Result
 from ..core.objects import RemoteObject
+from ..core.plan import ascending
 from ..s3.listing import Listing
 from ..s3.target import Target
 from .run import Run
@@ -28,22 +29,21 @@ class Verification:
         """Takes note of one object that the server confirmed."""
         self._database.execute("INSERT OR REPLACE INTO pushed VALUES (?, ?, ?)", (key, etag, size))
 
-    def finish(self, prefix: str, began: float) -> int:
+    def finish(self, prefix: str, began: float) -> None:
         """Lists again; whatever is not as it was sent becomes a failure, or a conflict if it is newer and not ours.
 
-        `began` is the run's start on the server's clock, in seconds since the epoch. Returns the number of requests.
+        `began` is the run's start on the server's clock, in seconds since the epoch.
         """
         self._began = began
         listing = Listing(self._target.client, self._target.bucket, prefix)
-        objects = iter(sorted(listing) if not self._target.has_plain_keys else listing)
+        objects = ascending(listing)
         obj = next(objects, None)
         for key, etag, size in self._pushed():
             while obj is not None and obj.key < key:
                 obj = next(objects, None)
             self._hold_against(key, etag, size, obj if obj is not None and obj.key == key else None)
-        for _ in objects:
+        for _ in objects:  # to its end, as the thread that fetches ahead waits for us
             pass
-        return listing.requests
 
     def close(self) -> None:
         """Drops what was remembered."""

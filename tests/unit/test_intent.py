@@ -18,7 +18,7 @@ CASES = [
     ("private", UNSIGNED, None, "a.png", True),
     ("public-read", SIGNED, None, "a.png", True),
     ("public-read-write", SIGNED, None, "a.png", True),
-    ("authenticated-read", SIGNED, None, "a.png", False),
+    ("authenticated-read", SIGNED, None, "a.png", True),
     ("bucket-owner-full-control", SIGNED, None, "a.png", False),
     # A written intent counts before what is derived...
     (None, UNSIGNED, [("", "private")], "a.png", False),
@@ -47,3 +47,24 @@ def test_is_meant_public(
 ) -> None:
     """A public ACL, then the written intent, then whether addresses are signed."""
     assert expected is is_meant_public(StorageFacts(acl=acl, url_is_signed=signed), declared, name)
+
+
+@pytest.mark.parametrize(
+    ("grants", "expected"),
+    [
+        (['uri="http://acs.amazonaws.com/groups/global/AllUsers"'], True),
+        (['id="1"', 'id="2", uri=http://acs.amazonaws.com/groups/global/AuthenticatedUsers'], True),
+        (['uri="http://acs.amazonaws.com/groups/s3/LogDelivery"', 'id="1"'], False),
+        ([], False),
+    ],
+)
+def test_grants(grants: list[str], expected: bool) -> None:
+    """A grant to everybody is as good as a public ACL."""
+    facts = StorageFacts(acl=None, url_is_signed=True, grants=grants)
+    assert expected is is_meant_public(facts, [("", "private")], "a.png")
+
+
+def test_an_acl_that_is_not_told() -> None:
+    """Not to know is not to be private."""
+    facts = StorageFacts(acl=None, url_is_signed=True, acl_is_told=False)
+    assert is_meant_public(facts, [("", "private")], "a.png")
