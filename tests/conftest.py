@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests import servers
+from tests import servers, zygote
 from tests.project import Project
 from tests.proxy import Proxy
 from tests.servers import Server
@@ -33,6 +33,11 @@ def pytest_configure() -> None:
             del os.environ[name]
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+def pytest_unconfigure() -> None:
+    """Nothing that the tests started stays."""
+    zygote.stop()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

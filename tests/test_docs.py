@@ -25,6 +25,7 @@ def make_acme(tmp_path: Path, moto_server: Server, moto_s3: Any) -> Iterator[Pro
     """A project whose bucket has a name to show."""
     moto_s3.create_bucket(Bucket=BUCKET)
     project = Project(tmp_path, moto_server, BUCKET)
+    project.fresh = True  # what is shown is what a user gets
     project.write("photos/2024/beach.jpg", b"b" * 2_100_000, age=60)
     project.write("photos/2024/hut.jpg", b"h" * 2_100_000, age=60)
     project.write("avatars/ana.png", b"a" * 900, age=60)

@@ -421,29 +421,19 @@ def fixture_temporary(tmp_path):
 
 
 def test_demo_tells_the_whole_story(environment, temporary):
-    """Everything, nothing, one; exit 0; and neither a file nor a server is left."""
+    """Everything, nothing, one; --serve leaves the site up; a termination leaves neither a file nor a server."""
     misleading = {
         "AWS_PROFILE": "no-such-profile",
         "AWS_ENDPOINT_URL_S3": "http://192.0.2.1:9",
         "HTTP_PROXY": "http://192.0.2.1",
     }
-    output = succeed(["demo.py", "--pictures", "60"], environment, **misleading, TMPDIR=str(temporary))
-    counts = [line.strip().split(" failed")[0] for line in output.splitlines() if " uploaded, " in line]
-    expected = ["60 uploaded, 0 unchanged, 0", "0 uploaded, 60 unchanged, 0", "1 uploaded, 59 unchanged, 0"]
-    assert expected == counts
-    assert "The feed: 200. A picture of it, by its presigned address: 200; without the signature: 403." in output
-    assert [] == list(temporary.iterdir())
-    assert_no_listener(output.split("moto.server -H 127.0.0.1 -p ")[1].split()[0])
-
-
-def test_demo_serves_until_stopped(environment, temporary):
-    """--serve leaves the site up; a termination ends the servers and removes the folder."""
     command = [sys.executable, "-u", "demo.py", "--serve", "--pictures", "30"]
-    changes = {**environment, "TMPDIR": str(temporary)}
+    changes = {**environment, **misleading, "TMPDIR": str(temporary)}
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=EXAMPLE, env=changes, stdout=pipe, stderr=pipe, encoding="utf-8") as process:
-        site = ""
+        output = site = ""
         for line in process.stdout:
+            output += line
             if "Its pictures come from the bucket" in line:
                 site = line.split()[0]
                 break
@@ -452,9 +442,31 @@ def test_demo_serves_until_stopped(environment, temporary):
                 assert b"30 pictures" in answer.read()
         process.terminate()
         _, said = process.communicate(timeout=30)
-    assert (143, True) == (process.returncode, bool(site)), said
+    assert (143, True) == (process.returncode, bool(site)), output + said
+    counts = [line.strip().split(" failed")[0] for line in output.splitlines() if " uploaded, " in line]
+    expected = ["30 uploaded, 0 unchanged, 0", "0 uploaded, 30 unchanged, 0", "1 uploaded, 29 unchanged, 0"]
+    assert expected == counts
+    assert "The feed: 200. A picture of it, by its presigned address: 200; without the signature: 403." in output
     assert [] == list(temporary.iterdir())
+    assert_no_listener(output.split("moto.server -H 127.0.0.1 -p ")[1].split()[0])
     assert_no_listener(site.rstrip("/").rpartition(":")[2])
+
+
+STEPS = """
+import sys
+import demo
+for step in ("start_s3", "make_site", "push_all", "push_nothing", "push_one", "cut_over", "summarise"):
+    setattr(demo.Demo, step, lambda *_: "http://127.0.0.1:9/")
+sys.exit(demo.main())
+"""
+
+
+def test_demo_that_does_not_serve_ends_well(environment, temporary):
+    """Once all steps are done (the test above does them): what to do next, exit 0, and no folder is left."""
+    output = succeed(["-c", STEPS], environment, TMPDIR=str(temporary))
+    assert "Next:\n    make demo ARGS=--serve" in output
+    assert output.endswith("The servers and the temporary folder are gone.\n")
+    assert [] == list(temporary.iterdir())
 
 
 def assert_no_listener(port):

@@ -1,11 +1,18 @@
-"""`manage.py s3_push_media`, as its users see it."""
+"""`manage.py s3_push_media`, as its users see it: each run is a process that starts from nothing."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.project import Project
 from tests.proxy import Proxy
+
+
+@pytest.fixture(autouse=True)
+def _as_users_start_it(project: Project) -> None:
+    project.fresh = True
 
 
 def listed(s3: Any, bucket: str) -> dict[str, bytes]:

@@ -158,6 +158,66 @@ def test_metadata_of_a_storage_that_saves_itself(pushed: Project, s3: Any, bucke
     assert [] == readers(s3, bucket, "a.txt")
 
 
+# Secrets, and objects that are not there
+
+READERS = """
+from storages.backends.s3 import S3Storage
+
+class Media(S3Storage):
+    def {}
+"""
+TOLD = "_get_write_parameters(self, name, content=None):\n        return {'ACL': 'public-read'}"
+NOT_TOLD = "_get_write_parameters(self, name, content):\n        return {'ACL': content.acl}"
+PRIVATE = "_get_write_parameters(self, name, content=None):\n        return {'ACL': 'private'}"
+SAVES = "_save(self, name, content):\n        return super()._save(name, content)"
+
+
+@ON_MOTO
+@pytest.mark.parametrize(
+    ("method", "options", "held_back"),
+    [
+        (SAVES, {"object_parameters": {"ACL": "public-read"}}, True),
+        (SAVES, {"default_acl": "public-read"}, True),
+        (SAVES, {}, False),
+        (TOLD, {}, True),
+        (NOT_TOLD, {}, True),
+        (PRIVATE, {}, False),
+        (None, {"object_parameters": {"GrantRead": f'uri="{PUBLIC}"'}}, True),
+        (None, {"object_parameters": {"GrantRead": 'id="someone"'}}, False),
+        (None, {"default_acl": "authenticated-read"}, True),
+        (None, {}, False),
+    ],
+    ids=lambda value: value.partition("(")[0] if isinstance(value, str) else None,
+)
+def test_secrets_on_their_way_to_everybody(
+    method: str | None, options: dict[str, Any], held_back: bool, project: Project
+) -> None:
+    """s3_push_media --dry-run, where the ACL that objects are written with comes from one or another place"""
+    backend = {"backend": "backends.Media", "backends": READERS.format(method)} if method else {}
+    project.configure(**backend, options={"querystring_auth": True} | options)
+    project.write(".env", b"PASSWORD=1", age=100)
+
+    result = project.push("--dry-run")
+
+    assert ({".env": "skip skipped"} if held_back else {}) == actions(result), result
+    assert (0 if held_back else 1) == result.report["counts"]["new"]
+
+
+@ON_MOTO
+def test_a_save_that_stores_nothing(pushed: Project, s3: Any, bucket: str) -> None:
+    """s3_push_media with a `_save` that says that all is well"""
+    source = READERS.format("_save(self, name, content):\n        return name")
+    pushed.configure(backend="backends.Media", backends=source)
+    pushed.write("a.txt", b"a", age=100)
+
+    result = pushed.push()
+
+    assert (4, 1, 0) == (result.code, result.counts["failed"], result.report["counts"]["uploaded"]), result
+    error = result.item("a.txt")["error"]
+    assert "NothingStored" == error["code"]
+    assert "Media._save stored nothing under this key" in str(error)
+
+
 # --verify
 
 

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+_EVENT = "before-send.s3"
+_numbers = itertools.count()
+"""botocore ignores a handler whose id it has already, so each counter needs one of its own."""
+
 
 class CallCounter:
-    """Counts every request of a client from now on. Threads may share it."""
+    """Counts every request of a client from now on, until it is closed. Threads may share it."""
 
     def __init__(self, client: Any) -> None:
         self._lock = threading.Lock()
         self._local = threading.local()
+        self._events, self._id = client.meta.events, f"s3sync-calls-{next(_numbers)}"
+        self._closed = False
         self.counts: Counter[str] = Counter()
-        client.meta.events.register("before-send.s3", self._count, unique_id="s3sync-calls")
+        self._events.register(_EVENT, self._count, unique_id=self._id)
+
+    def close(self) -> None:
+        """Leaves the client; the counts stay."""
+        self._closed = True  # a thread that is sending just now may still hold on to the handler
+        self._events.unregister(_EVENT, unique_id=self._id)
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
@@ -28,6 +40,6 @@ class CallCounter:
             self._local.paused = False
 
     def _count(self, event_name: str, **_: Any) -> None:
-        if not getattr(self._local, "paused", False):
+        if not (self._closed or getattr(self._local, "paused", False)):
             with self._lock:
                 self.counts[event_name.rpartition(".")[2]] += 1

@@ -19,7 +19,9 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.httpsession import URLLib3Session
 
+from .conditions import condition_arguments
 from .detached import with_session
+from .objects import MD5_METADATA
 from .signing import Captured, Moment, NotFast, Template
 from .transfer import Condition, WriteParameters
 
@@ -34,6 +36,7 @@ class _Probe:
     key: str
     body: bytes
     condition: Condition | None
+    carries_md5: bool
 
     @property
     def md5(self) -> bytes:
@@ -46,10 +49,17 @@ class _Probe:
     def head_by(self, template: Template, now: Moment) -> bytes:
         return template.head(self.key, len(self.body), self.md5.hex(), self.sha256, self.condition, now)
 
+    def arguments(self, parameters: WriteParameters) -> dict[str, Any]:
+        arguments = {**parameters.params, **condition_arguments(self.condition)}
+        if self.carries_md5:
+            arguments["Metadata"] = {**arguments.get("Metadata", {}), MD5_METADATA: self.md5.hex()}
+        return arguments
+
 
 def capture(
-    client: Any, bucket: str, parameters: WriteParameters, condition: Condition | None, keys: tuple[str, ...]
-) -> Template:
+    client: Any, bucket: str, parameters: WriteParameters, condition: Condition | None, keys: tuple[str, ...],
+    *, carries_md5: bool = False,
+) -> Template:  # fmt: skip
     """A template for all PUTs with these parameters and this kind of condition; raises NotFast with the reason.
 
     `keys` (at least one) are some of the keys that are going to be sent: a header that one of them changes shows. Takes
@@ -59,7 +69,7 @@ def capture(
         # botocore would ask for a session first, with a request of its own.
         raise NotFast("an S3 Express bucket")
     try:
-        return _proven(client, bucket, parameters, list(_probes(keys, condition)))
+        return _proven(client, bucket, parameters, list(_probes(keys, condition, carries_md5)))
     except NotFast:
         raise
     except Exception as error:
@@ -97,21 +107,21 @@ def _proven(client: Any, bucket: str, parameters: WriteParameters, probes: list[
     return template
 
 
-def _probes(keys: tuple[str, ...], condition: Condition | None) -> Iterator[_Probe]:
+def _probes(keys: tuple[str, ...], condition: Condition | None, carries_md5: bool) -> Iterator[_Probe]:
     """Objects that differ in all that may differ: keys, sizes (none included), ETags."""
     for number, key in enumerate((*keys, keys[-1] + _AWKWARD)):
         stale = condition and (condition if condition.is_new else Condition(if_match=f"{number:032x}-{number + 1}"))
-        yield _Probe(key, b"probe" * number, stale)
+        yield _Probe(key, b"probe" * number, stale, carries_md5)
 
 
 def _captured(client: Any, bucket: str, parameters: WriteParameters, probe: _Probe) -> Captured:
     """What the client would send for one probe."""
     note = _NoteTaker()
-    arguments = {**parameters.params, **condition_arguments(probe.condition)}
     session_of(client)  # the attribute that we replace has to be the one that sends
     with_session(client, note).put_object(
-        Bucket=bucket, Key=probe.key, Body=probe.body, ContentMD5=b64encode(probe.md5).decode(), **arguments
-    )
+        Bucket=bucket, Key=probe.key, Body=probe.body, ContentMD5=b64encode(probe.md5).decode(),
+        **probe.arguments(parameters),
+    )  # fmt: skip
     if len(note.requests) != 1:
         # A before-send hook of the user's (moto's in-process mock is one) has answered, or there was a second request.
         raise NotFast(f"one PUT makes {len(note.requests)} requests")
@@ -119,13 +129,6 @@ def _captured(client: Any, bucket: str, parameters: WriteParameters, probe: _Pro
     if request.method != "PUT":
         raise NotFast(f"the request is a {request.method}")
     return Captured(request.url, [(_text(name), _text(value)) for name, value in request.headers.items()])
-
-
-def condition_arguments(condition: Condition | None) -> dict[str, str]:
-    """The condition as arguments of `put_object`."""
-    if condition is None:
-        return {}
-    return {"IfNoneMatch": "*"} if condition.is_new else {"IfMatch": f'"{condition.if_match}"'}
 
 
 class _NoteTaker:

@@ -8,13 +8,19 @@ enforces both on PutObject, but wants the ETag of `If-Match` without quotes, and
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from .errors import Trouble
 from .transfer import Condition
+
+_UNWANTED = frozenset({"NotImplemented", "InvalidArgument", "InvalidRequest"})
+_numbers = itertools.count()
 
 
 class Enforcement(str, Enum):
@@ -26,6 +32,24 @@ class Enforcement(str, Enum):
     REFUSED = "refused"
     """It refuses the header."""
     UNPROVEN = "unproven"
+
+    @classmethod
+    def shown_by(cls, trouble: Trouble) -> Enforcement:
+        """What it proves that an object which is there was refused on condition that it is not."""
+        if trouble.http in (409, 412):
+            return cls.ENFORCED
+        if trouble.http == 501 or (trouble.http == 400 and trouble.code in _UNWANTED):
+            return cls.REFUSED
+        return cls.UNPROVEN  # a server that is busy, a right that is missing: nothing about conditions
+
+
+def condition_arguments(condition: Condition | None, *, bare: bool = False) -> dict[str, str]:
+    """The arguments of `put_object` that ask for a condition; `bare`: its ETag without the quotes."""
+    if condition is None:
+        return {}
+    if condition.if_match is None:
+        return {"IfNoneMatch": "*"}
+    return {"IfMatch": condition.if_match if bare else f'"{condition.if_match}"'}
 
 
 @dataclass(slots=True)
@@ -40,28 +64,28 @@ class Conditions:
     emulated: bool = False
     """A HEAD stood in for a condition in this run."""
 
-    def arguments(self, condition: Condition | None) -> dict[str, str]:
-        """The arguments of `put_object` that ask for a condition."""
-        if condition is None or self.enforcement is Enforcement.REFUSED:
+    def arguments(self, condition: Condition | None, *, bare: bool | None = None) -> dict[str, str]:
+        """The arguments that ask for a condition; `bare` is to try another form of ETag than the known one."""
+        if self.enforcement is Enforcement.REFUSED:
             return {}
-        if condition.if_match is None:
-            return {"IfNoneMatch": "*"}
-        return {"IfMatch": condition.if_match if self.bare_etags else f'"{condition.if_match}"'}
+        return condition_arguments(condition, bare=self.bare_etags if bare is None else bare)
 
     def needs_head(self, *, single_put: bool) -> bool:
         """Whether a HEAD has to look before a write, as the server would not."""
-        if self.everywhere:
-            return False
-        if not single_put:
+        if self._not_kept:
             return True
-        return self.enforcement in (Enforcement.IGNORED, Enforcement.REFUSED)
+        return not self.everywhere and not single_put
 
     @property
     def summary(self) -> str:
-        """The report's word for it."""
-        if self.emulated or self.enforcement in (Enforcement.IGNORED, Enforcement.REFUSED):
+        """The report's word for it; `off` where nothing is proven, as in a first run that had nothing to send."""
+        if self.emulated or self._not_kept:
             return "emulated"
-        return "enforced"
+        return "enforced" if self.everywhere or self.enforcement is Enforcement.ENFORCED else "off"
+
+    @property
+    def _not_kept(self) -> bool:
+        return self.enforcement in (Enforcement.IGNORED, Enforcement.REFUSED)
 
 
 class KeyedHooks:
@@ -74,15 +98,32 @@ class KeyedHooks:
         self._watched: dict[str, dict[str, str]] = {}
         self._answers: dict[str, Mapping[str, Any]] = {}
         self._lock = threading.Lock()
+        self._clients: weakref.WeakSet[Any] = weakref.WeakSet()
+        # botocore ignores a handler whose id it has already: another run's hooks may be on the same client.
+        number = next(_numbers)
+        self._handlers: list[tuple[str, Callable[..., None], str]] = []
+        for operation in ("PutObject", "CompleteMultipartUpload"):
+            name = f"{operation}-{number}"
+            self._handlers.append((f"before-parameter-build.s3.{operation}", self._add, f"s3sync-add-{name}"))
+            self._handlers.append((f"after-call.s3.{operation}", self._keep, f"s3sync-keep-{name}"))
         self.attach(client)
 
     def attach(self, client: Any) -> None:
         """Reaches this client's calls too; once is enough, more do no harm."""
-        for operation in ("PutObject", "CompleteMultipartUpload"):
-            client.meta.events.register(
-                f"before-parameter-build.s3.{operation}", self._add, unique_id=f"s3sync-add-{operation}"
-            )
-            client.meta.events.register(f"after-call.s3.{operation}", self._keep, unique_id=f"s3sync-keep-{operation}")
+        with self._lock:
+            if client in self._clients:
+                return
+            self._clients.add(client)
+            for event, handler, unique_id in self._handlers:
+                client.meta.events.register(event, handler, unique_id=unique_id)
+
+    def close(self) -> None:
+        """Leaves all clients."""
+        with self._lock:
+            for client in self._clients:
+                for event, _, unique_id in self._handlers:
+                    client.meta.events.unregister(event, unique_id=unique_id)
+            self._clients.clear()
 
     @contextlib.contextmanager
     def watching(self, key: str, arguments: dict[str, str]) -> Iterator[Callable[[], Mapping[str, Any]]]:

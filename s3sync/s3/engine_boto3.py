@@ -7,10 +7,12 @@ been lost, the object may be gone, or the endpoint may misread the condition. A 
 from __future__ import annotations
 
 import contextlib
+import copy
 import random
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from boto3.s3.transfer import create_transfer_manager
@@ -20,7 +22,7 @@ from s3transfer.exceptions import CancelledError
 
 from .conditions import Conditions, Enforcement, KeyedHooks
 from .errors import THROTTLING, TRANSIENT, Trouble, trouble_of
-from .objects import MD5_METADATA, content_facts, content_md5, encryption_of, etag_of, head_object
+from .objects import content_facts, content_md5, customer_key, encryption_of, etag_of, head_object, write_arguments
 from .target import Target
 from .transfer import Condition, Deliver, Put, Refused, Stored
 
@@ -39,8 +41,28 @@ class _Untrue(Exception):
     """A HEAD has shown that the condition does not hold."""
 
 
+class NothingStored(Exception):
+    """The storage's own `_save` said that all is well, but there is no object."""
+
+
 class Cancelled(Exception):
     """The run is ending; the object was not sent."""
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """Where one object stands: what is asked of the server, and what was tried before."""
+
+    condition: Condition | None
+    bare: bool
+    """Whether `If-Match` goes without quotes."""
+    number: int = 0
+    asked: bool = False
+    """Whether the request carried the condition."""
+    unasked: bool = False
+    """The server has refused the condition's header: this time a HEAD looks instead."""
+    other_form: bool = False
+    """This is not the form of `If-Match` that the target was known to want."""
 
 
 class Boto3Engine:
@@ -54,8 +76,11 @@ class Boto3Engine:
     ) -> None:  # fmt: skip
         self._target, self._conditions, self._deliver, self._progress = target, conditions, deliver, progress
         self._client, self._bucket = target.client, target.bucket
-        self._pool = ThreadPoolExecutor(max(1, min(workers, target.pool_size)), thread_name_prefix="s3sync-put")
-        self._large = ThreadPoolExecutor(_LARGE_AT_ONCE, thread_name_prefix="s3sync-large")
+        self._workers = max(1, min(workers, target.pool_size))
+        self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="s3sync-put")
+        self._large = self._pool  # one worker sends one thing at a time
+        if self._workers > 1:
+            self._large = ThreadPoolExecutor(min(_LARGE_AT_ONCE, self._workers), thread_name_prefix="s3sync-large")
         self._manager: Any = None
         self._manager_lock = threading.Lock()
         self._cancelled = threading.Event()
@@ -75,11 +100,13 @@ class Boto3Engine:
             transfer.cancel()
 
     def close(self) -> None:
-        """Ends the threads."""
+        """Ends the threads and leaves the client; what is under way is cancelled, what is queued is dropped."""
+        self.cancel()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._large.shutdown(wait=True, cancel_futures=True)
         if self._manager is not None:
-            self._manager.shutdown(cancel=self._cancelled.is_set())
+            self._manager.shutdown(cancel=True)
+        self._hooks.close()
 
     def _deliver_cancelled(self, future: Future[None], put: Put) -> None:
         if future.cancelled():
@@ -100,35 +127,46 @@ class Boto3Engine:
             self._deliver(stored)
 
     def _store(self, put: Put) -> Stored:
-        condition = put.condition
-        for attempt in range(_THROTTLED_TRIES):
-            if self._cancelled.is_set():
-                raise Cancelled
+        attempt = _Attempt(put.condition, self._conditions.bare_etags)
+        for number in range(_THROTTLED_TRIES):
+            attempt.number, attempt.asked = number, False
             try:
-                self._look_first(put, condition)
-                return self._send(put, condition)
+                self._look_first(put, attempt)
+                self._stop_if_cancelled()
+                stored = self._send(put, attempt)
             except (_Untrue, ClientError, BotoCoreError, OSError) as error:
-                following = self._after(error, put, condition, attempt)
-            if isinstance(following, Stored):
-                return following
-            condition = following
+                found = self._after(error, put, attempt)
+                if found is not None:
+                    return found
+            else:
+                self._learn(attempt)
+                return stored
         raise _Conflict
 
-    def _after(
-        self, error: Exception, put: Put, condition: Condition | None, attempt: int
-    ) -> Stored | Condition | None:
-        """What to make of a failed try: the condition of the next one, or ours is stored after all. Else raises."""
-        trouble = Trouble("PreconditionFailed", 412, "") if isinstance(error, _Untrue) else trouble_of(error)
-        if condition is not None and trouble.code in _CONDITION_CODES:
-            return self._resolve(put, condition, trouble, attempt)
-        if condition is not None and trouble.http == 501 and self._conditions.enforcement is not Enforcement.REFUSED:
+    def _learn(self, attempt: _Attempt) -> None:
+        """What the server has shown by taking the object at last."""
+        if attempt.unasked:
             self._conditions.enforcement = Enforcement.REFUSED  # Backblaze B2 knows no conditional headers
-            return condition
+        if attempt.other_form and attempt.asked and attempt.condition and not attempt.condition.is_new:
+            self._conditions.bare_etags = attempt.bare
+
+    def _after(self, error: Exception, put: Put, attempt: _Attempt) -> Stored | None:
+        """What to make of a failed try: None to try again as `attempt` says now, or ours is stored. Else raises."""
+        trouble = Trouble("PreconditionFailed", None, "") if isinstance(error, _Untrue) else trouble_of(error)
+        if attempt.condition is not None and trouble.code in _CONDITION_CODES:
+            return self._resolve(error, trouble, put, attempt, attempt.condition)
+        if trouble.http == 501 and attempt.asked and not self._conditions.everywhere:
+            attempt.unasked = True
+            return None
         tries = _THROTTLED_TRIES if trouble.code in THROTTLING else _TRIES if trouble.code in TRANSIENT else 1
-        if attempt + 1 >= tries:
+        if attempt.number + 1 >= tries:
             raise error
-        self._wait(attempt, trouble)
-        return condition
+        self._wait(attempt.number, trouble)
+        return None
+
+    def _stop_if_cancelled(self) -> None:
+        if self._cancelled.is_set():
+            raise Cancelled
 
     def _wait(self, attempt: int, trouble: Trouble) -> None:
         """Waits for a time that doubles, with jitter, or as long as the server asks (`Retry-After`)."""
@@ -137,32 +175,56 @@ class Boto3Engine:
         if self._cancelled.wait(min(delay, 30.0)):
             raise Cancelled
 
-    def _look_first(self, put: Put, condition: Condition | None) -> None:
+    def _look_first(self, put: Put, attempt: _Attempt) -> None:
         """Where the server would not look at the condition, a HEAD does, as late as possible."""
+        self._stop_if_cancelled()
         single = put.multipart_etag is None and not self._target.saves_itself
-        if condition is None or not self._conditions.needs_head(single_put=single):
+        needed = attempt.unasked or self._conditions.needs_head(single_put=single)
+        if attempt.condition is None or not needed:
             return
         self._conditions.emulated = True
-        answer = head_object(self._client, self._bucket, put.key)
-        if etag_of(answer or {}) != (condition.if_match or ""):
+        if etag_of(self._head(put) or {}) != (attempt.condition.if_match or ""):
             raise _Untrue
 
-    def _resolve(self, put: Put, condition: Condition, trouble: Trouble, attempt: int) -> Stored | Condition:
-        """What a refused condition means: ours is stored already, or the condition to try next; else a conflict."""
-        if trouble.code in ("ConditionalRequestConflict", "409") and attempt < 2:
-            self._wait(attempt, trouble)
-            return condition
-        answer = head_object(self._client, self._bucket, put.key)
+    def _head(self, put: Put) -> Mapping[str, Any] | None:
+        return head_object(self._client, self._bucket, put.key, extra=customer_key(put.parameters.params))
+
+    def _asking(self, attempt: _Attempt) -> dict[str, str]:
+        """The arguments of this try's condition."""
+        asked = {} if attempt.unasked else self._conditions.arguments(attempt.condition, bare=attempt.bare)
+        attempt.asked = bool(asked)
+        return asked
+
+    def _resolve(
+        self, error: Exception, trouble: Trouble, put: Put, attempt: _Attempt, condition: Condition
+    ) -> Stored | None:
+        """What a refused condition means: ours is stored already, or what to try next; else a conflict."""
+        if trouble.code in ("ConditionalRequestConflict", "409") and attempt.number < 2:
+            self._wait(attempt.number, trouble)
+            return None
+        answer = self._head(put)
         if answer is None:
-            if trouble.code == "NoSuchKey" or not condition.is_new or attempt < 2:
-                return Condition()
-            raise _Conflict
+            if trouble.code != "NoSuchKey" and condition.is_new and attempt.number >= 2:
+                raise _Conflict
+            attempt.condition = Condition()
+            return None
         if self._holds_our_bytes(put, answer):
             return Stored(put, etag_of(answer), encryption_of(answer))
-        if condition.if_match is not None and etag_of(answer) == condition.if_match:
-            self._conditions.bare_etags = True
-            return condition
-        raise _Conflict
+        if condition.if_match is None or etag_of(answer) != condition.if_match:
+            raise _Conflict
+        self._try_again_though_refused(error, trouble, attempt)
+        return None
+
+    def _try_again_though_refused(self, error: Exception, trouble: Trouble, attempt: _Attempt) -> None:
+        """The object still has the listed ETag: a server may want it in its other form. Never twice for one object."""
+        if trouble.http == 412 and attempt.asked:
+            if attempt.other_form or self._conditions.everywhere:
+                raise error
+            attempt.bare, attempt.other_form = not attempt.bare, True
+        elif attempt.number + 1 < _TRIES:
+            self._wait(attempt.number, trouble)
+        else:
+            raise _Conflict if isinstance(error, _Untrue) else error
 
     def _holds_our_bytes(self, put: Put, answer: Mapping[str, Any]) -> bool:
         facts = content_facts(answer)
@@ -172,12 +234,12 @@ class Boto3Engine:
             return True
         return (facts.etag == put.md5 and facts.etag_is_md5) or facts.md5 == put.md5
 
-    def _send(self, put: Put, condition: Condition | None) -> Stored:
+    def _send(self, put: Put, attempt: _Attempt) -> Stored:
         if self._target.saves_itself:
-            return self._save(put, condition)
+            return self._save(put, attempt)
         if put.multipart_etag is not None:
-            return self._upload_in_parts(put, condition)
-        arguments = {**put.parameters.params, **self._conditions.arguments(condition)}
+            return self._upload_in_parts(put, attempt)
+        arguments = {**write_arguments(put), **self._asking(attempt)}
         with contextlib.ExitStack() as stack:
             body = put.body if put.body is not None else stack.enter_context(open(put.path, "rb"))
             answer = self._client.put_object(
@@ -185,15 +247,16 @@ class Boto3Engine:
             )
         return Stored(put, etag_of(answer), encryption_of(answer))
 
-    def _upload_in_parts(self, put: Put, condition: Condition | None) -> Stored:
+    def _upload_in_parts(self, put: Put, attempt: _Attempt) -> Stored:
         """Streams a large file from the disk by s3transfer, with the storage's own `transfer_config`."""
-        params = dict(put.parameters.params)
-        params["Metadata"] = {**params.get("Metadata", {}), MD5_METADATA: put.md5}
-        with self._hooks.watching(put.key, self._conditions.arguments(condition)) as answer:
+        with self._hooks.watching(put.key, self._asking(attempt)) as answer:
             transfer = self._transfer_manager().upload(
-                put.path, self._bucket, put.key, extra_args=params, subscribers=[_Progress(self._progress)]
-            )
+                put.path, self._bucket, put.key, extra_args=write_arguments(put),
+                subscribers=[_Progress(self._progress)],
+            )  # fmt: skip
             self._transfers.add(transfer)
+            if self._cancelled.is_set():  # by a thread that could not know of this transfer yet
+                transfer.cancel()
             try:
                 transfer.result()
             except CancelledError as error:
@@ -203,22 +266,26 @@ class Boto3Engine:
             # Ceph RGW 16 answers a CompleteMultipartUpload with an empty ETag.
             return Stored(put, etag_of(answer()) or str(put.multipart_etag), encryption_of(answer()))
 
-    def _save(self, put: Put, condition: Condition | None) -> Stored:
+    def _save(self, put: Put, attempt: _Attempt) -> Stored:
         """The storage's own way."""
         name = put.name if self._target.has_own_keys else self._target.name_of(put.key)
         self._hooks.attach(self._target.storage.bucket.meta.client)  # an overridden `connection` may have several
-        with self._hooks.watching(put.key, self._conditions.arguments(condition)), open(put.path, "rb") as stream:
+        with self._hooks.watching(put.key, self._asking(attempt)), open(put.path, "rb") as stream:
             saved = self._target.storage._save(name, File(stream, name=name))
         if saved != name:
             raise ValueError(f"{type(self._target.storage).__name__}._save stored it as {saved!r}")
         # What was stored may not be what was given, and the listing will show what was stored.
-        stored = head_object(self._client, self._bucket, put.key) or {}
+        stored = self._head(put)
+        if stored is None:
+            raise NothingStored(f"{type(self._target.storage).__name__}._save stored nothing under this key")
         return Stored(put, etag_of(stored), encryption_of(stored), int(stored.get("ContentLength", put.size)))
 
     def _transfer_manager(self) -> Any:
         with self._manager_lock:
             if self._manager is None:
-                self._manager = create_transfer_manager(self._client, self._target.transfer_config)
+                config = copy.copy(self._target.transfer_config)
+                config.max_concurrency = min(config.max_request_concurrency, self._workers)
+                self._manager = create_transfer_manager(self._client, config)
         return self._manager
 
 

@@ -12,6 +12,8 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from hashlib import sha256
 from typing import Any
 
@@ -29,6 +31,9 @@ ENOUGH = 32
 """So many objects in a row handed over for one and the same cause: the fast way is not for this target."""
 NO_VERDICT = ("429", "503", "cancelled", "not-fast")
 """Causes that say nothing about the target, however often they come."""
+MOST_PARAMETERS = 64
+"""So many sets of write parameters are proven. Whoever has more has some for each key, and proving costs more than it
+saves."""
 THROTTLED = (429, 503)
 INTERNAL = "an unexpected error"
 
@@ -42,16 +47,23 @@ class FastEngine:
 
     name = "fast"
 
-    def __init__(self, client: Any, bucket: str, *, deliver: Deliver, start: int, ceiling: int) -> None:
-        """`client` is the storage's own; `start` and `ceiling` are numbers of connections."""
+    def __init__(
+        self, client: Any, bucket: str, *, deliver: Deliver, start: int, ceiling: int,
+        probing: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+    ) -> None:  # fmt: skip
+        """`client` is the storage's own; `start` and `ceiling` are numbers of connections.
+
+        `probing` is entered while requests are built that are not sent.
+        """
         self.degraded: str | None = None
         """Why everything is handed over from now on; the caller may stop using the engine."""
         self.quote_etags = True
         """False for servers that want the ETag of `If-Match` bare (Ceph RGW 16)."""
         self.requests = 0
         """PutObject requests put on the wire, those included that were handed over afterwards."""
-        self._client, self._bucket, self._deliver_to = client, bucket, deliver
-        self._templates: dict[tuple[WriteParameters, str], Template | str] = {}
+        self._client, self._bucket, self._deliver_to, self._probing = client, bucket, deliver, probing
+        self._templates: dict[tuple[WriteParameters, str, bool], Template | str] = {}
+        self._parameters: set[WriteParameters] = set()
         self._pace = Pace(start, ceiling)
         self._inbox: deque[tuple[Put, Template | None]] = deque()
         self._hungry = True  # a submit has to wake the loop
@@ -68,18 +80,19 @@ class FastEngine:
     # For the caller
 
     def prepare(
-        self, parameters: WriteParameters, keys: tuple[str, ...], condition: Condition | None = None
-    ) -> str | None:
+        self, parameters: WriteParameters, keys: tuple[str, ...], condition: Condition | None = None,
+        *, carries_md5: bool = False,
+    ) -> str | None:  # fmt: skip
         """None if objects with these parameters and this kind of condition can go the fast way, else why not.
 
         `keys` are some of those to be sent. Some milliseconds the first time; each shape is asked about once.
         """
-        template = self._template(parameters, condition, keys)
+        template = self._template(parameters, condition, keys, carries_md5)
         return template if isinstance(template, str) else None
 
     def submit(self, put: Put) -> None:
         """Queues one object whose body is in memory."""
-        template = self._template(put.parameters, put.condition, (put.key,))
+        template = self._template(put.parameters, put.condition, (put.key,), put.carries_md5)
         self._inbox.append((put, None if isinstance(template, str) else template))
         if self._hungry:
             self._hungry = False
@@ -97,21 +110,30 @@ class FastEngine:
         self._thread.join(10.0)  # it may hang in a refresh of the credentials
 
     def _template(
-        self, parameters: WriteParameters, condition: Condition | None, keys: tuple[str, ...]
+        self, parameters: WriteParameters, condition: Condition | None, keys: tuple[str, ...], carries_md5: bool
     ) -> Template | str:
-        shape = parameters, kind_of(condition)
+        shape = parameters, kind_of(condition), carries_md5
         known = self._templates.get(shape)
         if known is None:
-            try:
-                known = capture(self._client, self._bucket, parameters, condition, keys)
-                if self._pool.origin is None:
-                    self._pool.origin = Origin.of(self._client, known.url)
-                if not self._pool.origin.is_for(known.url):
-                    known = "its requests go to another server"
-            except NotFast as reason:
-                known = str(reason)
-            self._templates[shape] = known
+            if parameters not in self._parameters and len(self._parameters) >= MOST_PARAMETERS:
+                return "parameters differ from key to key"
+            self._parameters.add(parameters)
+            known = self._templates[shape] = self._proven(parameters, condition, keys, carries_md5)
         return known
+
+    def _proven(
+        self, parameters: WriteParameters, condition: Condition | None, keys: tuple[str, ...], carries_md5: bool
+    ) -> Template | str:
+        try:
+            with self._probing():
+                template = capture(
+                    self._client, self._bucket, parameters, condition, keys, carries_md5=carries_md5
+                )
+            if self._pool.origin is None:
+                self._pool.origin = Origin.of(self._client, template.url)
+        except NotFast as reason:
+            return str(reason)
+        return template if self._pool.origin.is_for(template.url) else "its requests go to another server"
 
     def _call(self, callback: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended; `submit` sees to what is queued

@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from .errors import trouble_of
-from .objects import MD5_METADATA, etag_of
+from .objects import MD5_METADATA, customer_key, etag_of
 from .target import Target
 
 MAX_COPY_BYTES = 5 * 1024**3
@@ -75,6 +75,7 @@ def mend(target: Target, key: str, wanted: Mapping[str, Any], answer: Mapping[st
     metadata = {str(name).lower(): value for name, value in answer.get("Metadata", {}).items()}
     metadata.update({str(name).lower(): value for name, value in wanted.get("Metadata", {}).items()})
     arguments["Metadata"] = metadata
+    arguments.update({f"CopySource{name}": value for name, value in customer_key(wanted).items()})
     if not any(name == "ACL" or name.startswith("Grant") for name in wanted):
         arguments.update(_grant_arguments(_grants(target, key, may_lack=True)))
     source = {"Bucket": target.bucket, "Key": key}

@@ -10,16 +10,36 @@ from botocore.exceptions import ClientError
 
 from ..core.objects import Head
 from .errors import trouble_of
+from .transfer import Put
 
 MD5_METADATA = "s3sync-md5"
 """User metadata that names the MD5 of an object whose ETag does not."""
 
 _CHECKSUMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
+_CUSTOMER_KEY = ("SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5")
 
 
-def head_object(client: Any, bucket: str, key: str, *, checksums: bool = False) -> Mapping[str, Any] | None:
-    """What a HEAD answers, or None if there is no such object. Raises what botocore raises."""
-    arguments: dict[str, Any] = {"Bucket": bucket, "Key": key}
+def customer_key(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What a HEAD or GET has to name of an object that was written with these parameters: its key, for SSE-C."""
+    return {name: params[name] for name in _CUSTOMER_KEY if name in params}
+
+
+def write_arguments(put: Put) -> dict[str, Any]:
+    """The arguments of a write that come from the storage, and our metadata where it is wanted."""
+    params = dict(put.parameters.params)
+    if put.carries_md5 or put.multipart_etag is not None:
+        params["Metadata"] = {**params.get("Metadata", {}), MD5_METADATA: put.md5}
+    return params
+
+
+def head_object(
+    client: Any, bucket: str, key: str, *, checksums: bool = False, extra: Mapping[str, Any] | None = None
+) -> Mapping[str, Any] | None:
+    """What a HEAD answers, or None if there is no such object. Raises what botocore raises.
+
+    `extra` are further arguments, such as `customer_key` gives.
+    """
+    arguments: dict[str, Any] = {"Bucket": bucket, "Key": key, **(extra or {})}
     if checksums:
         arguments["ChecksumMode"] = "ENABLED"
     try:
@@ -57,11 +77,6 @@ def encryption_of(answer: Mapping[str, Any]) -> str | None:
         return "SSE-C"
     value: str | None = answer.get("ServerSideEncryption")
     return value
-
-
-def leaves_etag_md5(encryption: str | None) -> bool:
-    """Whether an object stored in one piece with this encryption has its MD5 as ETag."""
-    return encryption in (None, "AES256")
 
 
 def content_md5(md5: str) -> str:

@@ -156,6 +156,7 @@ class Template:
             "path": self._prefix + quote_key(key),
             "size": size,
             "md5": b2a_base64(a2b_hex(md5_hex), newline=False).decode(),
+            "md5_hex": md5_hex,
             "sha": payload_sha256,
         }
         if self._has_etag:
@@ -216,6 +217,7 @@ _MARKS = {
     "content-md5": "%%(md5)s",
     "if-match": "%%(etag)s",
     "x-amz-date": "%(date)s",
+    "x-amz-meta-s3sync-md5": "%%(md5_hex)s",
     "x-amz-security-token": "%(token)s",
 }
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from types import SimpleNamespace
 from typing import IO, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
@@ -26,11 +26,14 @@ from storages.utils import ReadBytesWrapper, clean_name
 
 from ..access.intent import StorageFacts
 from .content_types import content_type_of
+from .objects import customer_key
 from .transfer import WriteParameters
 
 POOL_SIZE = 32
 """Connections, and threads, of the boto3 engine."""
 
+_CACHED = 4096
+"""Entries that a cache of renderings may have: names and parameters may be as many as objects."""
 _AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn")
 
 
@@ -98,8 +101,8 @@ class Target:
 
     @property
     def endpoint(self) -> str:
-        """The URL that requests go to."""
-        return str(self.client.meta.endpoint_url)
+        """The URL that requests go to, without a name and password that may stand in it."""
+        return without_userinfo(str(self.client.meta.endpoint_url))
 
     @cached_property
     def is_aws(self) -> bool:
@@ -177,7 +180,7 @@ class Target:
         rendering = self._renderings.get(kind) if kind is not None else None
         if rendering is None:
             rendering = self._rendering_of(key)
-            if kind is not None:
+            if kind is not None and len(self._renderings) < _CACHED:
                 self._renderings[kind] = rendering
         return rendering
 
@@ -210,7 +213,16 @@ class Target:
 
     def _intern(self, params: Mapping[str, Any]) -> WriteParameters:
         identity = repr(sorted(params.items(), key=lambda item: item[0]))
-        return self._interned.setdefault(identity, WriteParameters(params))
+        found = self._interned.get(identity)
+        if found is None:
+            found = WriteParameters(params)
+            if len(self._interned) < _CACHED:
+                found = self._interned.setdefault(identity, found)
+        return found
+
+    def head_parameters(self, key: str) -> dict[str, Any]:
+        """What a HEAD of this key has to name besides: the customer's key, where the storage encrypts by one."""
+        return customer_key(self.rendering_of(key).parameters.params)
 
     @property
     def variant(self) -> str:
@@ -227,12 +239,29 @@ class Target:
 
     def storage_facts(self, key: str) -> StorageFacts:
         """What the storage says about who reads the object under this key."""
-        acl = self.rendering_of(key).parameters.params.get("ACL") if not self.saves_itself else self.storage.default_acl
+        params = self._told_parameters(key)
         signed = bool(self.storage.querystring_auth)
         if self.storage.custom_domain:
             signed = signed and self.storage.cloudfront_signer is not None
-        return StorageFacts(acl=acl, url_is_signed=signed)
+        if params is None:
+            return StorageFacts(acl=None, url_is_signed=signed, acl_is_told=False)
+        grants = tuple(str(value) for name, value in params.items() if name.startswith("Grant"))
+        return StorageFacts(acl=params.get("ACL"), url_is_signed=signed, grants=grants)
 
+    def _told_parameters(self, key: str) -> Mapping[str, Any] | None:
+        """What the object under this key would be written with; None if only its content could tell."""
+        try:
+            if _overrides(self.storage, "_get_write_parameters"):
+                return dict(self.storage._get_write_parameters(key))
+            return self.rendering_of(key).parameters.params
+        except Exception:  # noqa: BLE001  the user's own code, here asked without content
+            return None
+
+
+def without_userinfo(url: str) -> str:
+    """An address without the name and password that may stand in it, as fit for a report."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def checksum_calculation(storage: S3Storage, ours: str | None = None) -> str | None:

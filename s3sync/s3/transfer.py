@@ -51,6 +51,8 @@ class Put:
     name: str
     multipart_etag: str | None = None
     """The ETag to expect where the body goes up in parts."""
+    carries_md5: bool = False
+    """Whether user metadata is to name the MD5, as the target's ETags don't. Uploads in parts always do."""
     ticket: Any = None
     """The caller's own; engines hand it back untouched."""
 

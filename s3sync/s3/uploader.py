@@ -13,14 +13,15 @@ from dataclasses import replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ..core.objects import Head
 from .calls import CallCounter
 from .conditions import Conditions, Enforcement
 from .engine_boto3 import Boto3Engine
 from .engine_fast import FastEngine
 from .errors import trouble_of
-from .objects import content_facts, content_md5, etag_of, head_object, leaves_etag_md5
+from .objects import content_facts, content_md5, customer_key, etag_of, head_object, write_arguments
 from .target import Target
-from .transfer import Completion, Deliver, HandedOver, Put, Refused, Stored, WriteParameters
+from .transfer import Completion, Deliver, HandedOver, Put, Refused, Stored
 
 FAST_LIMIT = 8 * 1024 * 1024
 """Bytes; larger bodies are streamed from the disk."""
@@ -37,16 +38,16 @@ class Uploader:
         self, target: Target, conditions: Conditions, calls: CallCounter, *, engine: str, workers: int | None,
         deliver: Deliver, progress: Callable[[int], None] = lambda _: None,
     ) -> None:  # fmt: skip
-        self._target, self._conditions, self._calls = target, conditions, calls
-        self._shapes: dict[tuple[WriteParameters, str], str | None] = {}
-        self._deliver = deliver
+        self._target, self._conditions, self._deliver = target, conditions, deliver
         ceiling = workers or 128
         self.boto3 = Boto3Engine(target, conditions, deliver=deliver, workers=min(ceiling, 32), progress=progress)
         self.why_not_fast = "asked for boto3" if engine == "boto3" else target.why_not_fast
         self.fast: FastEngine | None = None
         if self.why_not_fast is None:
             start = min(ceiling, 64 if target.is_aws else 16)
-            self.fast = FastEngine(target.client, target.bucket, deliver=deliver, start=start, ceiling=ceiling)
+            self.fast = FastEngine(
+                target.client, target.bucket, deliver=deliver, start=start, ceiling=ceiling, probing=calls.paused
+            )
         self._window = max(64, 4 * ceiling)
         self._waiting: deque[Put] = deque()
         self._proving: Put | None = None
@@ -84,7 +85,7 @@ class Uploader:
         self.bytes -= len(result.put.body or b"")
         if result.put is self._proving:
             self._proving = None
-            if isinstance(result, Stored):
+            if isinstance(result, Stored) and self._needs_proof:
                 result = self._prove(result)
             self._resume()
         return result
@@ -119,16 +120,10 @@ class Uploader:
     def _may_go_fast(self, put: Put) -> bool:
         if put.body is None or self.fast is None or self.fast.degraded is not None:
             return False
-        condition = put.condition
-        if condition is not None and (
-            self._conditions.needs_head(single_put=True) or (self._conditions.bare_etags and not condition.is_new)
-        ):
+        if put.condition is not None and self._conditions.needs_head(single_put=True):
             return False
-        shape = (put.parameters, "" if condition is None else "new" if condition.is_new else "replaced")
-        if shape not in self._shapes:
-            with self._calls.paused():
-                self._shapes[shape] = self.fast.prepare(put.parameters, (put.key,), condition)
-        reason = self._shapes[shape]
+        self.fast.quote_etags = not self._conditions.bare_etags
+        reason = self.fast.prepare(put.parameters, (put.key,), put.condition, carries_md5=put.carries_md5)
         self.why_not_fast = self.why_not_fast or reason
         return reason is None
 
@@ -142,29 +137,28 @@ class Uploader:
     def _prove(self, stored: Stored) -> Stored:
         """Sends a stored object once more on condition that there is none: 412 is the proof.
 
-        Where it is stored all the same, its ETag is a new one if ETags are no MD5.
+        Where it is stored all the same, its ETag is a new one if ETags are no MD5. Any other trouble proves nothing:
+        the next object has to.
         """
         put = stored.put
         try:
             answer = self._target.client.put_object(
                 Bucket=self._target.bucket, Key=put.key, Body=put.body, ContentMD5=content_md5(put.md5),
-                IfNoneMatch="*", **put.parameters.params,
+                IfNoneMatch="*", **write_arguments(put),
             )  # fmt: skip
         except (ClientError, BotoCoreError) as error:
-            http = trouble_of(error).http
-            enforced = Enforcement.ENFORCED if http in (409, 412) else Enforcement.IGNORED
-            self._conditions.enforcement = Enforcement.REFUSED if http in (400, 501) else enforced
+            self._conditions.enforcement = Enforcement.shown_by(trouble_of(error))
             return stored
         self._conditions.enforcement = Enforcement.IGNORED
         return replace(stored, etag=etag_of(answer) or stored.etag)
 
     def _vouch(self, stored: Stored) -> Finished:
         """Compares the answered ETag with the bytes that were sent."""
-        put, encryption = stored.put, stored.encryption
+        put = stored.put
         expected = put.multipart_etag or put.md5
         if self._target.saves_itself or stored.etag in (expected, put.md5):
             return stored
-        if not leaves_etag_md5(encryption):
+        if not Head(put.size, stored.etag, stored.encryption).etag_is_md5:
             self._target.etags_are_md5 = False
             return stored
         if not self._target.etags_are_md5:
@@ -174,7 +168,7 @@ class Uploader:
     def _look_into(self, stored: Stored) -> Finished:
         put, target = stored.put, self._target
         try:
-            answer = head_object(target.client, target.bucket, put.key)
+            answer = head_object(target.client, target.bucket, put.key, extra=customer_key(put.parameters.params))
             facts = content_facts(answer) if answer is not None else None
             if facts is not None and facts.size == put.size:
                 if facts.etag in (put.md5, put.multipart_etag):
@@ -193,7 +187,8 @@ class Uploader:
         """Whether an endpoint whose ETags are no MD5 gives back what was sent. Asked once for a target."""
         if self._target.is_aws:
             return False
-        body = self._target.client.get_object(Bucket=self._target.bucket, Key=put.key)["Body"]
+        extra = customer_key(put.parameters.params)
+        body = self._target.client.get_object(Bucket=self._target.bucket, Key=put.key, **extra)["Body"]
         digest = hashlib.md5(usedforsecurity=False)
         for chunk in body.iter_chunks(1024 * 1024):
             digest.update(chunk)

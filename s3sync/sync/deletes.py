@@ -101,7 +101,8 @@ class Deletes:
                 return _Spared()
             if conditions.needs_head(single_put=False):
                 conditions.emulated = True
-                answer = head_object(self.target.client, self.target.bucket, obj.key)
+                extra = self.target.head_parameters(obj.key)
+                answer = head_object(self.target.client, self.target.bucket, obj.key, extra=extra)
                 if answer is None:
                     return None
                 if etag_of(answer) != obj.etag:

@@ -62,7 +62,7 @@ class Drift:
         options, target = self._run.options, self._target
         outcome: tuple[Mapping[str, Any], str | None] | Exception | None
         try:
-            answer = head_object(target.client, target.bucket, job.key)
+            answer = head_object(target.client, target.bucket, job.key, extra=target.head_parameters(job.key))
             if answer is None:
                 raise FileNotFoundError("the object is gone since it was listed: push again")
             found = difference(target, job.key, job.rendering.parameters.params, answer)

@@ -10,14 +10,13 @@ from functools import partial
 
 from ..core.comparison import Action, Reason
 from ..core.events import Failure, Outcome, Result
-from ..core.objects import Digest, Fingerprint, Known
+from ..core.objects import Fingerprint, Known
 from ..core.plan import Passed
 from ..local import reading
 from ..local.state import State
 from ..s3.errors import DOWN, NO_RETRY_MENDS, Trouble
-from ..s3.objects import MD5_METADATA
 from ..s3.target import Target
-from ..s3.transfer import Completion, Condition, Put, Refused, Stored, WriteParameters
+from ..s3.transfer import Completion, Condition, Put, Refused, Stored
 from ..s3.uploader import FAST_LIMIT, Uploader
 from .desk import Desk
 from .failures import file_failure, remote_failure
@@ -168,18 +167,11 @@ class Uploads:
         condition = Condition(job.decision.if_match) if self._conditional else None
         own = self._target.saves_itself
         return Put(
-            key=job.key, parameters=self._parameters(job, digest), size=digest.size, md5=digest.md5,
+            key=job.key, parameters=job.rendering.parameters, size=digest.size, md5=digest.md5,
             body=None if own else read.data, path=read.file.path if own else read.path, condition=condition,
             name=job.pair.file.name, multipart_etag=ticket.multipart_etag, ticket=ticket,
+            carries_md5=not self._target.etags_are_md5 and not own,  # where an ETag tells nothing, our metadata does
         )  # fmt: skip
-
-    def _parameters(self, job: Job, digest: Digest) -> WriteParameters:
-        """Where an ETag tells nothing, our own metadata does."""
-        parameters = job.rendering.parameters
-        if self._target.etags_are_md5 or self._target.saves_itself:
-            return parameters
-        metadata = {**parameters.params.get("Metadata", {}), MD5_METADATA: digest.md5}
-        return WriteParameters({**parameters.params, "Metadata": metadata})
 
     def _completed(self, completion: Completion) -> None:
         result = self.uploader.settle(completion)

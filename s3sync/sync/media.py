@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from .. import lock as locks
 from ..core.report import TargetFacts
 from ..local.state import default_directory
-from ..s3.target import Target
+from ..s3.target import Target, without_userinfo
 from .push import Push
 from .run import Run
 from .targets import foreign_names, target_of
@@ -41,7 +41,8 @@ def push_media(run: Run, settings: Settings, *, alias: str | None, source: str |
     alias = alias or settings.media_storage
     run.report.target = TargetFacts(alias)
     target = target_of(alias, settings.storages)
-    run.report.target = TargetFacts(alias, target.bucket, target.prefix, target.storage.endpoint_url or None)
+    endpoint = without_userinfo(target.storage.endpoint_url or "") or None
+    run.report.target = TargetFacts(alias, target.bucket, target.prefix, endpoint)
     directory = Path(source) if source else settings.media_directory()
     run.options = replace(
         run.options, engine=run.options.engine or settings.engine, workers=run.options.workers or settings.workers

@@ -71,8 +71,10 @@ class Planner:
         stopped = self._run.report.stopped
         if stopped is None or stopped.cause != "errors" or not join.ended:
             return False
+        self._run.report.counts["scanned"] += len(match.files)
         for file in match.files:
             if match.obj is None or match.obj.size != file.size:
+                self._run.report.decided(existed=match.obj is not None, size=file.size)
                 self._run.report.counts["not_tried"] += 1
         return True
 
@@ -170,7 +172,10 @@ class Planner:
         outcome: Pair | Exception
         try:
             if need.head:
-                answer = head_object(self._target.client, self._target.bucket, key, checksums=self._target.is_aws)
+                answer = head_object(
+                    self._target.client, self._target.bucket, key, checksums=self._target.is_aws,
+                    extra=self._target.head_parameters(key),
+                )  # fmt: skip
                 outcome = pair._replace(obj=None) if answer is None else pair._replace(head=content_facts(answer))
             else:
                 read = self._digest(pair, need, rendering)

@@ -90,6 +90,7 @@ class Push:
         except BrokenListing as error:
             raise RemoteError("ListObjectsV2", self.target.bucket, code="BrokenListing", hint=f"{error}") from error
         finally:
+            calls.close()
             self._conclude(calls)
 
     def _push(self, root: str, listing: Listing, calls: CallCounter) -> None:
