@@ -51,11 +51,12 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         method, url = self._parser.get_method().decode(), urlsplit(self._url.decode())
         path = unquote(url.path)
-        operation = f"{method} list" if "list-type" in url.query else method
+        lists = method == "GET" and path.rstrip("/").count("/") == 1
+        operation = f"{method} list" if lists else method
         REQUESTS[operation] = REQUESTS.get(operation, 0) + 1
         if method == "PUT":
             self._put(path)
-        elif "list-type" in url.query:
+        elif lists:
             self._answer(b"200 OK", listing(path.split("/")[1], parse_qs(url.query)))
         elif method == "HEAD" and path in OBJECTS:
             size, etag = OBJECTS[path]
@@ -78,10 +79,10 @@ class Connection(asyncio.Protocol):
 
 
 def listing(bucket: str, query: dict[str, list[str]]) -> bytes:
-    """One page of ListObjectsV2."""
+    """One page of ListObjectsV2, or of ListObjects."""
     start = f"/{bucket}/"
     keys = sorted(path[len(start) :] for path in OBJECTS if path.startswith(start + query.get("prefix", [""])[0]))
-    after = query.get("continuation-token", [""])[0]
+    after = query.get("continuation-token", query.get("marker", [""]))[0]
     keys = keys[bisect_right(keys, after) if after else 0 :]
     page = keys[:_PAGE]
     contents = "".join(
