@@ -53,6 +53,7 @@ def push_media(run: Run, settings: Settings, *, alias: str | None, source: str |
         foreign=foreign_names(target, settings.storages),
     )  # fmt: skip
     push.connect()
+    run.ready()
     run.report.target = _facts(target)
     with locks.held("none" if run.options.dry_run else lock, f"{target.identity}/{target.prefix}", state_dir):
         push.run_all()

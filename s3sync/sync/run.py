@@ -74,6 +74,8 @@ class Run:
     progress: Progress = field(default_factory=Progress)
     details: bool = False
     """Whether anybody looks at unchanged names too."""
+    ready: Callable[[], None] = lambda: None
+    """Called once, when all is set up and the work on names begins."""
     wants_uploads: bool = True
     """Whether anybody looks at each upload; false: they are only counted."""
     _began: float = field(default_factory=time.monotonic)
