@@ -57,6 +57,9 @@ class Finding:
     """`info`, `warning` or `error`."""
     detail: str
     name: str | None = None
+    line: int | None = None
+    """Counted from 1, as `col` is."""
+    col: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

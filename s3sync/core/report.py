@@ -149,8 +149,8 @@ class Report:
         """The findings, for JSON."""
         return [
             {
-                "id": found.id, "level": found.level, "name": printable(found.name), "line": None, "col": None,
-                "detail": printable(found.detail),
+                "id": found.id, "level": found.level, "name": printable(found.name), "line": found.line,
+                "col": found.col, "detail": printable(found.detail),
             }
             for found in self.findings
         ]  # fmt: skip

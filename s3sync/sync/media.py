@@ -10,10 +10,10 @@ from typing import Any, Protocol
 from .. import lock as locks
 from ..core.report import TargetFacts
 from ..local.state import default_directory
-from ..s3.target import Target, without_userinfo
-from .push import Push
+from ..s3.target import without_userinfo
+from .folder import FolderPush
 from .run import Run
-from .targets import foreign_names, target_of
+from .targets import facts_of, foreign_names, target_of
 
 
 class Settings(Protocol):
@@ -48,17 +48,12 @@ def push_media(run: Run, settings: Settings, *, alias: str | None, source: str |
         run.options, engine=run.options.engine or settings.engine, workers=run.options.workers or settings.workers
     )
     state_dir = settings.state_dir or default_directory()
-    push = Push(
-        run, directory, target, state_dir, intent=settings.intent_for(alias),
+    push = FolderPush(
+        run=run, source=directory, target=target, state_dir=state_dir, intent=settings.intent_for(alias),
         foreign=foreign_names(target, settings.storages),
     )  # fmt: skip
     push.connect()
     run.ready()
-    run.report.target = _facts(target)
+    run.report.target = facts_of(target)
     with locks.held("none" if run.options.dry_run else lock, f"{target.identity}/{target.prefix}", state_dir):
         push.run_all()
-
-
-def _facts(target: Target) -> TargetFacts:
-    endpoint = None if target.is_aws and not target.storage.endpoint_url else target.endpoint
-    return TargetFacts(target.alias, target.bucket, target.prefix, endpoint, target.region)

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.core.files.storage import InvalidStorageError, storages
 
+from ..core.report import TargetFacts
 from ..exceptions import ConfigurationError
 from ..s3.options import find_backends, is_s3, read_options
 from ..s3.target import Target
@@ -44,6 +45,12 @@ def target_of(alias: str, configured: Mapping[str, Mapping[str, Any]]) -> Target
         )  # fmt: skip
     _check_location(target)
     return target
+
+
+def facts_of(target: Target) -> TargetFacts:
+    """A target for the report. Makes its client."""
+    endpoint = None if target.is_aws and not target.storage.endpoint_url else target.endpoint
+    return TargetFacts(target.alias, target.bucket, target.prefix, endpoint, target.region)
 
 
 def foreign_names(target: Target, configured: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:

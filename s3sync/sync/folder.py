@@ -1,0 +1,86 @@
+"""Media: a folder goes to a bucket that users write to as well."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from ..core.comparison import Action
+from ..core.events import Finding, Outcome, Result
+from ..core.objects import RemoteObject
+from ..core.plan import Entry, Held, Join
+from ..core.scope import Scope
+from ..exceptions import GuardRefused, SourceError
+from ..local import reading
+from ..local.walk import Walk
+from .deletes import Deletes
+from .push import Push
+
+
+@dataclass(slots=True, kw_only=True)
+class FolderPush(Push):
+    """A push of everything below one folder."""
+
+    source: Path
+    _root: str = ""
+    _walk: Walk = field(init=False)
+    _deletes: Deletes = field(init=False)
+
+    def begin(self) -> str:
+        """The folder's real path."""
+        self._root = os.path.realpath(self.source)
+        try:
+            with os.scandir(self._root):
+                return self._root
+        except OSError as error:
+            reason = str(error.strerror or error).lower()
+            if self.run.options.delete:
+                raise GuardRefused(
+                    f"Nothing was deleted, and nothing sent: the source {str(self.source)!r} can't be read ({reason}).",
+                    code="SourceUnreadable", hint="is its disk mounted?",
+                ) from error  # fmt: skip
+            raise SourceError(
+                str(self.source), reason, code="SourceUnreadable", hint="check MEDIA_ROOT or --source, and its disk"
+            ) from error
+
+    def entries(self, scope: Scope, held: Held) -> Iterable[Entry]:
+        """A walk."""
+        options, target = self.run.options, self.target
+        spool = self.stack.enter_context(reading.temporary_spool())
+        self._deletes = Deletes(self.run, target, self.state, self.conditions, self._root, spool)
+        self._walk = Walk(
+            root=self._root, scope=scope, hold=partial(self.hold, held), is_regular=target.is_regular,
+            follow_symlinks=options.follow_symlinks, min_age=options.min_age,
+            key_overhead=len(target.prefix.encode()),
+        )  # fmt: skip
+        return self._walk
+
+    def without_file(self, obj: RemoteObject, join: Join) -> None:
+        """To be deleted, if this folder's file was sent there and `--delete` is given; else an orphan."""
+        name = self.target.name_of(obj.key)
+        if join.disordered and os.path.lexists(os.path.join(self._root, name)):
+            return
+        known = self.state.known(obj.key) if self.run.options.delete else None
+        if known is not None and known.stands_for(obj) and known.source == self.state.source:
+            self._deletes.add(obj)
+        else:
+            self.run.emit(Outcome(name, obj.key, Action.ORPHAN, Result.SKIPPED, size=obj.size, existed=True))
+
+    def conclude(self, join: Join) -> None:
+        """Deletes, where that is wanted and safe."""
+        run = self.run
+        if not run.options.delete:
+            return
+        if "" in self.foreign:
+            run.emit(Finding("deletes-shared", "warning", "Nothing is deleted: another alias has the same location."))
+        elif self.target.has_own_keys:
+            run.emit(Finding(
+                "deletes-own-keys", "warning",
+                "Nothing is deleted: the storage has its own rule for keys, so no object's file can be named.",
+            ))  # fmt: skip
+        elif not run.stopping:
+            complete = self._walk.complete and not join.disordered
+            self._deletes.finish(walk_complete=complete, files=self._walk.files, in_scope=self.planner.in_scope)
