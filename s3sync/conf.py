@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,9 @@ COLLECTSTATIC: Final = ("django", "s3")
 CSS_URLS: Final = ("auto", "relative", "absolute", "inline", "redirect", "off")
 CSS_MISSING: Final = ("error", "warn", "ignore")
 
-CSS_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType({"URLS": "auto", "MISSING": "warn", "INLINE_MAX": 8192})
+CSS_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
+    {"URLS": "auto", "MISSING": "warn", "INLINE_MAX": 8192, "ORIGIN": None}
+)
 DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "MEDIA_STORAGE": "default",
@@ -40,17 +43,25 @@ DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
     }
 )
 
+#: Hosts that mean this machine, or a test, and never the site.
+_NO_SITE: Final = frozenset({"localhost", "127.0.0.1", "[::1]", "testserver"})
+# Anything else, such as a quote or a parenthesis, would have a meaning in the stylesheets that it ends up in.
+_is_origin = re.compile(
+    r"https?://([a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.IGNORECASE | re.ASCII
+).fullmatch
+
 #: Prefixes of storage names with their intent, in the order written; "" is every name.
 Rules = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CssSettings:
-    """`S3SYNC["CSS"]`, completed with the defaults; `inline_max` is in bytes."""
+    """`S3SYNC["CSS"]`, completed with the defaults; `inline_max` is in bytes, `origin` like `https://a.example`."""
 
     urls: str
     missing: str
     inline_max: int
+    origin: str | None = None
 
 
 class Conf:
@@ -117,7 +128,29 @@ class Conf:
             urls=_one_of("CSS.URLS", css["URLS"], CSS_URLS),
             missing=_one_of("CSS.MISSING", css["MISSING"], CSS_MISSING),
             inline_max=_count("CSS.INLINE_MAX", css["INLINE_MAX"], least=0, example=8192),
+            origin=None if css["ORIGIN"] is None else _origin("CSS.ORIGIN", css["ORIGIN"]),
         )
+
+    @property
+    def site_origin(self) -> str | None:
+        """Where browsers find the site, like `https://www.example.com`: `ORIGIN`, or what Django's settings tell.
+
+        That is the only full entry of `CSRF_TRUSTED_ORIGINS`, else the only host in `ALLOWED_HOSTS`; None where they
+        leave a choice.
+        """
+        trusted = [entry for entry in settings.CSRF_TRUSTED_ORIGINS if "*" not in entry]
+        hosts = [host for host in settings.ALLOWED_HOSTS if "*" not in host and host.lower() not in _NO_SITE]
+        written = self.css.origin
+        for found in ([written] if written else [], trusted, [f"https://{host}" for host in hosts]):
+            origins = {entry.lower() for entry in found if _is_origin(entry)}
+            if len(origins) == 1:
+                return origins.pop()
+        return None
+
+    @property
+    def static_url(self) -> str:
+        """`STATIC_URL`, or `/static/` where the project sets none."""
+        return str(settings.STATIC_URL or "/static/")
 
     @property
     def intent(self) -> dict[str, Rules]:
@@ -221,6 +254,13 @@ def _count(key: str, value: object, *, least: int, example: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise _wrong(key, value, f"a whole number, {least} or more", str(example))
     return value
+
+
+def _origin(key: str, value: object) -> str:
+    if not isinstance(value, str) or not _is_origin(value):
+        write = "the site's scheme and host and nothing else, a host of other letters in its xn-- form"
+        raise _wrong(key, value, write, '"https://www.example.com"')
+    return value.lower()
 
 
 def _rules(alias: str, written: object) -> Rules:

@@ -15,7 +15,7 @@ from .core.events import Event, Finding, Outcome, Result, Stopped
 from .core.report import BUDGET, LOCKED, OK, Report, belongs_in_items, item_as_json
 from .output import is_beside, open_output, put_in_place
 from .sync.run import Progress
-from .wording import in_bytes, line_for, shown, summary, title_of
+from .wording import in_bytes, line_for, line_for_finding, lint_summary, shown, summary, title_of
 
 _NAMED = 10
 _MINUTE = 60.0
@@ -36,16 +36,17 @@ class Console:
 
     def __init__(
         self, out: IO[str], err: IO[str], *, form: str = "text", verbosity: int = 1, progress: bool | None = None,
-        output: str | None = None,
+        output: str | None = None, lints: bool = False,
     ) -> None:  # fmt: skip
         self._out, self._err, self._form, self._verbosity = out, err, form, verbosity
-        self._output = output
+        self._output, self._lints = output, lints
         self._bar: Any = None
         on_terminal = bool(getattr(err, "isatty", lambda: False)())
         self._wants_bar = verbosity > 0 and on_terminal if progress is None else progress
         self._wants_lines = progress is None and not on_terminal and verbosity > 0
         self._shown_at = time.monotonic()
         self._failures: dict[str, _Failures] = defaultdict(_Failures)
+        self._found: dict[str, int] = defaultdict(int)
         self._named: dict[str, list[str]] = defaultdict(list)
         self._counted: dict[str, int] = defaultdict(int)
         self._withheld: list[str] | None = [] if verbosity == 0 else None
@@ -73,8 +74,8 @@ class Console:
                     self._write(item_as_json(event, type="item"))
             if self._form == "text" and self._verbosity >= 2 and belongs_in_items(event, self._verbosity):
                 self._write(line_for(event))
-        elif isinstance(event, Finding) and event.level != "info":
-            self._complain(f"{event.level.capitalize()}: {shown(event.detail)}")
+        elif isinstance(event, Finding):
+            self._tell(event)
         elif isinstance(event, Stopped):
             self._complain(f"Stopped: {event.detail}.")
 
@@ -96,6 +97,9 @@ class Console:
         """Writes the result."""
         if self._bar is not None:
             self._bar.close()
+        for code, count in self._found.items():
+            if count > _NAMED and self._verbosity < 2:
+                self._complain(f"and {count - _NAMED:,} more [{code}]; -v 2 names them")
         if self._form == "json":
             self._spool.seek(0)
             for piece in report.write_json(line.rstrip("\n") for line in self._spool):
@@ -118,6 +122,16 @@ class Console:
             if is_beside(self._result):
                 os.unlink(self._result.name)
 
+    def _tell(self, finding: Finding) -> None:
+        """Findings are the result of a lint, in full; elsewhere they are trouble, and ten of a kind in files enough."""
+        if self._lints:
+            if self._form == "text":
+                (self._write if self._verbosity > 0 else self._complain)(line_for_finding(finding))
+        elif finding.level != "info":
+            self._found[finding.id] += finding.name is not None
+            if self._verbosity >= 2 or self._found[finding.id] <= _NAMED:
+                self._complain(line_for_finding(finding))
+
     def _conclude(self, report: Report) -> None:
         self._list_trouble()
         if report.error is not None:
@@ -128,7 +142,7 @@ class Console:
             self._write(f"engine {report.engine}{why}; conditional writes {report.conditional}")
         if report.error is None or any(report.counts.values()):
             write = self._write if self._verbosity > 0 else self._complain
-            write(summary(report))
+            write(lint_summary(report) if self._lints else summary(report))
 
     def _list_trouble(self) -> None:
         for code, failures in self._failures.items():

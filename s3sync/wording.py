@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from .core.comparison import Action, Reason
-from .core.events import Outcome, Result
+from .core.events import Finding, Outcome, Result
 from .core.report import OK, Report
 
 _HOSTILE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -48,6 +48,14 @@ def line_for(outcome: Outcome) -> str:
     return f"{verb} {shown(outcome.name)}" + (f" ({shown(', '.join(notes))})" if notes else "")
 
 
+def line_for_finding(finding: Finding) -> str:
+    """A finding in one line, as compilers and linters write it where it has a place."""
+    if finding.name is None:
+        return f"{finding.level.capitalize()}: {shown(finding.detail)}"
+    place = ":".join([shown(finding.name), *(str(at) for at in (finding.line, finding.col) if at is not None)])
+    return f"{place}: {finding.level}: {shown(finding.detail)} [{finding.id}]"
+
+
 def title_of(outcome: Outcome) -> str | None:
     """What the trouble is called that this outcome belongs to, or None."""
     if outcome.action is Action.CONFLICT:
@@ -66,6 +74,8 @@ def title_of(outcome: Outcome) -> str | None:
 def summary(report: Report) -> str:
     """A run in one line."""
     counts, target = report.counts, report.target
+    if report.place:
+        return _build_summary(report)
     place = f"s3://{target.bucket}/{target.prefix}"
     did = "would upload" if report.dry_run else "uploaded"
     number = counts["new"] + counts["changed"] if report.dry_run else counts["uploaded"]
@@ -82,3 +92,23 @@ def summary(report: Report) -> str:
             parts.append(f"{counts[name]:,} {words}")
     end = "" if report.exit_code == OK else f" [{report.status}, exit {report.exit_code}]"
     return f"{target.alias} -> {place}: {', '.join(parts)}; {report.seconds['total']:.1f} s{end}"
+
+
+def _build_summary(report: Report) -> str:
+    counts = report.counts
+    did = "would write" if report.dry_run else "wrote"
+    parts = [f"{did} {counts['new']:,} files ({in_bytes(report.planned_bytes)})"]
+    parts += [f"{counts[name]:,} {name}" for name in ("skipped", "failed") if counts[name]]
+    end = "" if report.exit_code == OK else f" [{report.status}, exit {report.exit_code}]"
+    return f"{report.target.alias} -> {report.place}: {', '.join(parts)}; {report.seconds['total']:.1f} s{end}"
+
+
+def lint_summary(report: Report) -> str:
+    """A lint in one line."""
+    levels = [finding.level for finding in report.findings]
+    counts = ((levels.count(level), level) for level in ("error", "warning", "info"))
+    found = ", ".join(f"{count:,} {level}{'s' * (count > 1)}" for count, level in counts if count)
+    end = "" if report.exit_code == OK else f" [{report.status}, exit {report.exit_code}]"
+    scanned = report.counts["scanned"]
+    what = f"{scanned:,} stylesheet{'s' * (scanned != 1)}: {found or 'nothing found'}"
+    return f"{report.target.alias}: {what}; {report.seconds['total']:.1f} s{end}"

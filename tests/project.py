@@ -18,6 +18,8 @@ from tests import zygote
 from tests.servers import Server
 
 S3_STORAGE = "storages.backends.s3.S3Storage"
+S3_STATIC = "storages.backends.s3.S3StaticStorage"
+S3_MANIFEST = "storages.backends.s3.S3ManifestStaticStorage"
 
 MANAGE = """\
 import os
@@ -168,6 +170,24 @@ class Project:
     def push(self, *args: str, **how: Any) -> Result:
         """Run `s3_push_media --format json` with these arguments."""
         return self.run("s3_push_media", "--format", "json", *args, **how)
+
+    def asset(self, name: str, content: bytes | str = b"") -> Path:
+        """Write a file into the folder that is in `STATICFILES_DIRS`."""
+        path = self.assets / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def configure_static(self, backend: str = S3_STATIC, /, *, settings: str = "", backends: str = "", **how: Any) -> None:
+        """Write the settings anew, with `staticfiles` on S3 under `static/`; `how` are further OPTIONS of it."""
+        options = s3_options(self.server, self.bucket, location="static") | how
+        self.configure(
+            storages={"staticfiles": {"BACKEND": backend, "OPTIONS": options}}, settings=settings, backends=backends
+        )
+
+    def collect(self, *args: str, **how: Any) -> Result:
+        """Run `collectstatic --s3 --no-input --format json` with these arguments."""
+        return self.run("collectstatic", "--s3", "--no-input", "--format", "json", *args, **how)
 
     def run(
         self,

@@ -551,6 +551,81 @@ def test_s3_aliases() -> None:
     assert s3_aliases(storages) == ["b", "a"]
 
 
+# -- static files -----------------------------------------------------------------------------------------------------
+
+
+def test_collectstatic_is_djangos() -> None:
+    """Whoever puts s3sync at the end of INSTALLED_APPS is told why --s3 is unknown, and the line to move."""
+    ((check_id, message, hint),) = found(INSTALLED_APPS=["django.contrib.staticfiles", "s3sync"])
+    assert check_id == "s3sync.W016"
+    assert "collectstatic is Django's" in message
+    assert "move this line above 'django.contrib.staticfiles'" in hint
+    assert '    "s3sync",\n' in hint
+    assert "s3_collectstatic" in hint
+
+
+@pytest.mark.parametrize("apps", [["s3sync", "django.contrib.staticfiles"], ["s3sync"]])
+def test_collectstatic_is_ours(apps: list[str]) -> None:
+    """In the right order, or without static files, there is nothing to say."""
+    assert found(INSTALLED_APPS=apps) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "expected"),
+    [
+        ("its_own", "class Command: pass", ["s3sync.W016"]),
+        ("fails", "raise RuntimeError('on import')", ["s3sync.W016"]),
+        ("extends", "from s3sync.management.commands import collectstatic as c\nclass Command(c.Command): ...", []),
+    ],
+)
+def test_collectstatic_of_another_app(
+    name: str, source: str, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is named, whatever its module does; one that extends ours knows --s3."""
+    commands = tmp_path / f"app_that_{name}" / "management" / "commands"
+    commands.mkdir(parents=True)
+    for folder in (commands, commands.parent, commands.parents[1]):
+        (folder / "__init__.py").touch()
+    (commands / "collectstatic.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    messages = found(INSTALLED_APPS=[f"app_that_{name}", "s3sync", "django.contrib.staticfiles"])
+
+    assert [check_id for check_id, _, _ in messages] == expected
+    for _, message, hint in messages:
+        assert f"'app_that_{name}' comes before 's3sync'" in message
+        assert "s3_collectstatic" in hint
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "expected"),
+    [
+        ("mounted", "from django.urls import include, path\nurlpatterns = [path('a/', include('s3sync.urls'))]", []),
+        ("without", "urlpatterns = []", ["s3sync.W017"]),
+        ("broken", "raise RuntimeError('on import')", []),
+        ("", "", ["s3sync.W017"]),
+    ],
+)
+def test_redirect_view(
+    name: str, source: str, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where CSS is to refer to the view, it has to have an address. A broken URLconf is Django's to report."""
+    (tmp_path / f"urls_{name}.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    urls = {"ROOT_URLCONF": f"urls_{name}" if name else ""}
+
+    messages = found(S3SYNC={"CSS": {"URLS": "redirect"}}, **urls)
+
+    assert [check_id for check_id, _, _ in messages] == expected
+    assert all('include("s3sync.urls")' in hint for _, _, hint in messages)
+    assert found(S3SYNC={"CSS": {"URLS": "auto"}}, **urls) == []
+
+
+def test_redirect_view_without_urlconf() -> None:
+    """A project that serves nothing has no view either."""
+    assert [m[0] for m in found(S3SYNC={"CSS": {"URLS": "redirect"}})] == ["s3sync.W017"]
+
+
 # -- as a user meets them ---------------------------------------------------------------------------------------------
 
 
@@ -585,7 +660,7 @@ def test_check_command() -> None:
 def manage_check(settings: str, folder: Path, code: str = "") -> subprocess.CompletedProcess[str]:
     """`manage.py check` in a process of its own, then `code`."""
     (folder / "own_settings.py").write_text(
-        f'SECRET_KEY = "x"\nINSTALLED_APPS = ["django.contrib.staticfiles", "s3sync"]\nSTATIC_URL = "/s/"\n{settings}\n'
+        f'SECRET_KEY = "x"\nINSTALLED_APPS = ["s3sync", "django.contrib.staticfiles"]\nSTATIC_URL = "/s/"\n{settings}\n'
     )
     program = f"import sys\nfrom django.core.management import execute_from_command_line as run\nrun(sys.argv)\n{code}"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}

@@ -21,6 +21,13 @@ from s3sync.exceptions import (
     UsageError,
 )
 
+NO_ORIGINS = [
+    "", 1, "www.example.com", "//www.example.com", "ftp://a.example", "https://", "https://a.example/",
+    "https://a.example/x", "https://a.example?x", "https://u:p@a.example", "https://a.example:port", "https://*.example",
+    "https://a.example)", "https://münchen.example", "https://\u212aelvin", "https://a..b", " https://a.b",
+    "https://a.example\n",
+]  # fmt: skip
+
 
 @pytest.fixture(autouse=True)
 def _no_state_dir(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,6 +59,12 @@ def test_defaults() -> None:
         ({"STATE_DIR": "~/state"}, "state_dir", Path.home() / "state"),
         ({"CSS": {"URLS": "inline"}}, "css", CssSettings(urls="inline", missing="warn", inline_max=8192)),
         ({"CSS": {"INLINE_MAX": 0}}, "css", CssSettings(urls="auto", missing="warn", inline_max=0)),
+        (
+            {"CSS": {"ORIGIN": "https://WWW.example.com:8443"}},
+            "css",
+            CssSettings(urls="auto", missing="warn", inline_max=8192, origin="https://www.example.com:8443"),
+        ),
+        ({"CSS": {"ORIGIN": "http://[::1]:8000"}}, "site_origin", "http://[::1]:8000"),
         ({"INTENT": {"default": "cdn"}}, "intent", {"default": [("", "cdn")]}),
         (
             {"INTENT": {"default": [("public/", "public"), ["", "private"]]}},
@@ -84,6 +97,10 @@ def test_values(written: dict[str, Any], name: str, expected: object) -> None:
         ({"CSS": {"URLS": "signed"}}, "css", "one of 'auto', 'relative'", '"URLS": "auto",'),
         ({"CSS": {"MISSING": "warning"}}, "css", "one of 'error', 'warn', 'ignore'", '"MISSING": "warn",'),
         ({"CSS": {"INLINE_MAX": -1}}, "css", "a whole number, 0 or more", '"INLINE_MAX": 8192,'),
+        *(
+            ({"CSS": {"ORIGIN": origin}}, "css", "the site's scheme and host", '"ORIGIN": "https://www.example.com",')
+            for origin in NO_ORIGINS
+        ),
         ({"INTENT": [("", "private")]}, "intent", "a dictionary", '"INTENT": {"default": "private"},'),
         ({"INTENT": {"default": "privat"}}, "intent", "one of 'public', 'private', 'cdn'", '"default": "private",'),
         (
@@ -153,6 +170,36 @@ def test_media_directory() -> None:
         assert conf.media_root is None
         with pytest.raises(ConfigurationError, match="MEDIA_ROOT is empty"):
             conf.media_directory()
+
+
+@pytest.mark.parametrize(
+    ("written", "trusted", "hosts", "expected"),
+    [
+        (None, [], [], None),
+        ("https://a.example", ["https://b.example"], ["c.example"], "https://a.example"),
+        (None, ["https://b.example"], ["c.example"], "https://b.example"),
+        (None, ["https://*.b.example", "http://b.example:8000/"], [], None),
+        (None, ["https://*.b.example", "http://B.example:8000"], [], "http://b.example:8000"),
+        (None, ["https://b.example", "https://www.b.example"], ["c.example"], "https://c.example"),
+        (None, [], ["c.example", "www.c.example"], None),
+        (None, [], ["localhost", "127.0.0.1", "[::1]", "testserver", "c.example"], "https://c.example"),
+        (None, [], [".c.example"], None),
+        (None, [], ["*", "c.example"], "https://c.example"),
+        (None, [], ["localhost", "*"], None),
+    ],
+)
+def test_site_origin(written: str | None, trusted: list[str], hosts: list[str], expected: str | None) -> None:
+    """What is written counts; else what Django's settings tell, where it is one place and not this machine."""
+    css = {"CSS": {"ORIGIN": written}} if written else {}
+    with override_settings(S3SYNC=css, CSRF_TRUSTED_ORIGINS=trusted, ALLOWED_HOSTS=hosts):
+        assert conf.site_origin == expected
+
+
+def test_static_url() -> None:
+    """Django's setting, or its usual value."""
+    for written, expected in (("https://cdn.example/x/", "https://cdn.example/x/"), (None, "/static/")):
+        with override_settings(STATIC_URL=written):
+            assert conf.static_url == expected
 
 
 def test_storages() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.project import Project
+from tests.project import S3_MANIFEST, Project, s3_options
 from tests.servers import Server
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +29,12 @@ def make_acme(tmp_path: Path, moto_server: Server, moto_s3: Any) -> Iterator[Pro
     project.write("photos/2024/beach.jpg", b"b" * 2_100_000, age=60)
     project.write("photos/2024/hut.jpg", b"h" * 2_100_000, age=60)
     project.write("avatars/ana.png", b"a" * 900, age=60)
+    project.configure(storages={
+        "staticfiles": {"BACKEND": S3_MANIFEST, "OPTIONS": s3_options(moto_server, BUCKET, location="static")}
+    })  # fmt: skip
+    project.asset("css/site.css", 'body{background:url("../img/sky.png")}\nh1{background:url(../img/Moon.png)}\n')
+    project.asset("img/sky.png", "sky")
+    project.asset("img/moon.png", "moon")
     yield project
     for page in moto_s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
         for entry in page.get("Contents", ()):
@@ -53,6 +59,8 @@ def change_for(title: str, project: Project) -> None:
         project.push()
         project.write("photos/2024/beach.jpg", b"c" * 2_100_000)
         project.write("ids/passport.jpg", b"p" * 900)
+    elif title == "collectstatic":
+        project.asset("css/site.css", 'body{background:url("../img/sky.png")}\n')
 
 
 def settled(text: str) -> str:
@@ -76,7 +84,11 @@ def shown_by(title: str, commands: list[str], project: Project) -> str:
 
 
 @pytest.mark.parametrize(
-    ("document", "title"), [("README.md", "first push"), ("README.md", "dry run"), ("docs/scripting.md", "report")]
+    ("document", "title"),
+    [
+        ("README.md", "first push"), ("README.md", "dry run"), ("README.md", "collectstatic"),
+        ("docs/scripting.md", "report"), ("docs/css.md", "lint"),
+    ],  # fmt: skip
 )
 def test_shown_output_is_what_the_command_prints(acme: Project, document: str, title: str) -> None:
     """Each block of README.md and docs/ that shows output."""
@@ -96,4 +108,4 @@ def test_every_shown_block_is_tested() -> None:
     """A block with output that no test makes would rot."""
     titles = {found["title"] for path in [ROOT / "README.md", *ROOT.glob("docs/*.md")]
               for found in BLOCK.finditer(path.read_text())}  # fmt: skip
-    assert {"first push", "dry run", "report"} == titles
+    assert {"first push", "dry run", "collectstatic", "lint", "report"} == titles

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from s3sync.checks.backends import check_backends
 from s3sync.checks.ignored import check_ignored_settings
 from s3sync.checks.own import check_own_settings
+from s3sync.checks.static import check_static
 from s3sync.checks.targets import check_targets
 from s3sync.conf import conf
 from s3sync.s3.options import find_backends
@@ -31,4 +32,5 @@ def check_project(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
         *check_own_settings(),
         *check_backends(backends),
         *check_targets(storages, backends),
+        *check_static(),
     ]

@@ -56,6 +56,8 @@ class Report:
     run_id: str
     started: str
     target: TargetFacts
+    place: str = ""
+    """The folder that was written to, where it was no bucket."""
     dry_run: bool = False
     check: bool = False
     """The caller wants to know whether work is pending."""

@@ -1,4 +1,7 @@
-"""What all commands do around their one call: a report, a console, signals, and the exit code."""
+"""What all commands do around their one call: a report, a console, signals, and the exit code.
+
+The modules here import what works on S3 when it is needed: a `collectstatic` of Django's costs what Django's does.
+"""
 
 from __future__ import annotations
 
@@ -8,52 +11,58 @@ import sys
 from collections.abc import Callable
 from datetime import datetime, timezone
 from functools import partial
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 
 from .. import __version__
-from ..console import Console
 from ..core.events import Failure
 from ..core.report import NOT_STARTED, Report, TargetFacts
 from ..exceptions import ConfigurationError, S3SyncError
 from ..signals import signals_noted
-from ..sync import PushOptions, Run
+
+if TYPE_CHECKING:
+    from ..console import Console
+    from ..sync import PushOptions, Run
 
 
-class SyncCommand(BaseCommand):
-    """A command that ends with a report."""
+class Reporting:
+    """What makes a command end with a report: for commands of ours, and for one that extends another package's."""
 
-    # A cron job has no use for the checks of the whole project; what this command needs, it finds out itself.
-    requires_system_checks: list[str] = []  # noqa: RUF012  as Django declares it
+    findings_are_the_result = False
+    """Whether findings are what was asked for, rather than trouble on the way."""
+    stdout: OutputWrapper
+    stderr: OutputWrapper
+    _called_from_command_line: bool
 
     def check_options(self, options: dict[str, Any]) -> None:
         """Ends with exit 2 where options exclude each other."""
-        if options["no_clobber"] and options["overwrite_newer"]:
-            self.usage_error("--no-clobber and --overwrite-newer exclude each other")
         if options["lock"] == "bucket":
             self.usage_error("--lock bucket is not known to this version: use auto, none or a path")
 
     def usage_error(self, message: str) -> None:
         """Says what is wrong with the options and ends with exit 2."""
-        if self._called_from_command_line:  # type: ignore[attr-defined]
+        if self._called_from_command_line:
             self.stderr.write(f"error: {message}")
             sys.exit(2)
         raise CommandError(message, returncode=2)
 
     def run_and_show(self, options: dict[str, Any], work: Callable[[Run], None], wishes: PushOptions) -> None:
         """Does the work, shows it, and ends with its exit code."""
+        from ..console import Console
+        from ..sync import Run
+
         command = type(self).__module__.rpartition(".")[2]
         now = datetime.now(timezone.utc)
         report = Report(
             command=command, version=__version__, run_id=f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}",
             started=_stamp(now), target=TargetFacts(alias=options["storage"] or ""), dry_run=wishes.dry_run,
-            check=options["check"],
+            check=options.get("check", False),
         )  # fmt: skip
-        out, err = _stream(self.stdout), _stream(self.stderr)
         show = partial(
-            Console, out, err, form=options["format"], verbosity=options["verbosity"], progress=options["progress"]
-        )
+            Console, stream_of(self.stdout), stream_of(self.stderr), form=options["format"],
+            verbosity=options["verbosity"], progress=options.get("progress"), lints=self.findings_are_the_result,
+        )  # fmt: skip
         unwritable: OSError | None = None
         try:
             console = show(output=options["output"])
@@ -65,7 +74,7 @@ class SyncCommand(BaseCommand):
             details=console.wants_details, wants_uploads=console.wants_uploads,
             # What Django and boto3 have made so far stays to the end of this process: looking through it for garbage
             # again and again, as names come and go, costs an eighth of a push. A caller in a longer life is left alone.
-            ready=gc.freeze if self._called_from_command_line else lambda: None,  # type: ignore[attr-defined]
+            ready=gc.freeze if self._called_from_command_line else lambda: None,
         )  # fmt: skip
         defect: Exception | None = None
         with signals_noted(signals.append):
@@ -107,12 +116,19 @@ class SyncCommand(BaseCommand):
     def _end(self, report: Report) -> None:
         if report.exit_code == 0:
             return
-        if self._called_from_command_line:  # type: ignore[attr-defined]
+        if self._called_from_command_line:
             sys.exit(report.exit_code)
         raise CommandError(f"{report.command}: {report.status}", returncode=report.exit_code)
 
 
-def _stream(wrapper: Any) -> IO[str]:
+class SyncCommand(Reporting, BaseCommand):
+    """A command of ours that ends with a report."""
+
+    # A cron job has no use for the checks of the whole project; what this command needs, it finds out itself.
+    requires_system_checks: list[str] = []  # noqa: RUF012  as Django declares it
+
+
+def stream_of(wrapper: Any) -> IO[str]:
     """The stream behind Django's wrapper, which would style lines and add ends to them."""
     stream: IO[str] = wrapper._out
     return stream

@@ -1,29 +1,56 @@
-"""Options that the commands share, and the values that they take."""
+"""Options that commands share, the values that they take, and what a push is asked for by them."""
 
 from __future__ import annotations
 
 import argparse
 import re
-
-from django.core.management.base import CommandParser
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
 from ..core.plan import DeleteLimit
 
+if TYPE_CHECKING:
+    from ..sync import PushOptions
 
-def add_shared_options(parser: CommandParser) -> None:
-    """The options that every command of this project understands."""
-    add = parser.add_argument
-    add("--storage", metavar="ALIAS", help="Alias of STORAGES to work on.")
+Options = argparse._ActionsContainer
+"""A parser, or a group of its options."""
+
+
+class Adder:
+    """`add_argument`, but flags that the parser has already stay as they are: on Django's commands, Django's."""
+
+    def __init__(self, parser: Options) -> None:
+        self._parser = parser
+
+    def __call__(self, *flags: str, **how: Any) -> None:
+        free = [flag for flag in flags if flag not in self._parser._option_string_actions]
+        if free:
+            self._parser.add_argument(*free, **how)
+
+
+def prefer(first: Collection[argparse.Action], parser: argparse.ArgumentParser) -> None:
+    """Lets an abbreviation mean what it meant before other options came: one of the `first`, where it can be."""
+    find = parser._get_option_tuples
+
+    def found(text: str) -> list[tuple[argparse.Action, str, str | None]]:
+        matches = find(text)
+        return [match for match in matches if match[0] in first] or matches
+
+    parser._get_option_tuples = found  # type: ignore[assignment,method-assign]
+
+
+def add_shared_options(parser: Options) -> None:
+    """The options that every command that pushes understands."""
+    add = Adder(parser)
+    add_storage(parser)
     add("-n", "--dry-run", action="store_true", help="Say what would be done, and do nothing.")
     add("--check", action="store_true", help="Like --dry-run; exit 3 if work is pending. Takes no lock.")
-    add("-i", "--ignore", "--exclude", action="append", default=[], metavar="GLOB",
-        help="Leave out files and folders whose base name or whole name matches. Repeatable.")  # fmt: skip
+    add_ignore(parser)
     add("--include", action="append", default=[], metavar="GLOB", help="Only what matches. --ignore wins. Repeatable.")
     add("--prefix", default="", metavar="P", help="Only names that begin with P, on both sides.")
     add("-w", "--workers", type=whole_number, metavar="N", help="At most N uploads at a time.")
     add("--engine", choices=("auto", "fast", "boto3"), help="How to send: auto takes the fast way where it is right.")
-    add("--format", choices=("text", "json", "jsonl"), default="text", help="Form of the result on standard output.")
-    add("-o", "--output", metavar="FILE", help="Write the result to FILE, not to standard output.")
+    add_result(parser, "text", "json", "jsonl")
     add("--progress", action=argparse.BooleanOptionalAction, default=None,
         help="Show a progress bar on standard error, or don't. Default: on a terminal.")  # fmt: skip
     add("--lock", default="auto", metavar="auto|none|PATH", help="Lock against a second run on the same target.")
@@ -31,6 +58,50 @@ def add_shared_options(parser: CommandParser) -> None:
     add("--max-errors", type=whole_number, metavar="N", help="Stop after N failures.")
     add("--fail-fast", action="store_true", help="Stop after the first failure.")
     add("--no-input", "--noinput", action="store_false", dest="interactive", help="Never ask.")
+    add("--check-metadata", action="store_true",
+        help="Compare headers and ACL too: one HEAD for each unchanged object, and one GetObjectAcl where the"
+        " storage sets an ACL.")  # fmt: skip
+    add("--fix-metadata", action="store_true", help="Mend them in place: one copy for each object that differs.")
+    add("--verify", action="store_true", help="List again after the push, and compare what was sent.")
+    add("--allow-secret", action="append", default=[], metavar="NAME",
+        help="Push this file to a public target though its name tells of a secret. Repeatable.")  # fmt: skip
+
+
+def add_storage(parser: Options) -> None:
+    """`--storage`."""
+    Adder(parser)("--storage", metavar="ALIAS", help="Alias of STORAGES to work on.")
+
+
+def add_ignore(parser: Options) -> None:
+    """`--ignore`, with its other names."""
+    Adder(parser)("-i", "--ignore", "--exclude", action="append", default=[], metavar="GLOB",
+        help="Leave out files and folders whose base name or whole name matches. Repeatable.")  # fmt: skip
+
+
+def add_result(parser: Options, *forms: str) -> None:
+    """Where the result goes, and in which form."""
+    add = Adder(parser)
+    add("--format", choices=forms, default="text", help="Form of the result on standard output.")
+    add("-o", "--output", metavar="FILE", help="Write the result to FILE, not to standard output.")
+
+
+def ignored(options: dict[str, Any]) -> list[str]:
+    """The globs of `--ignore`, which is Django's own on `collectstatic`, and of `--exclude`."""
+    return [glob for name in ("ignore", "ignore_patterns", "exclude") for glob in options.get(name, ())]
+
+
+def push_options(options: dict[str, Any], **more: Any) -> PushOptions:
+    """What the shared options ask for, and `more` of `PushOptions`."""
+    from ..sync import PushOptions
+
+    return PushOptions(
+        dry_run=options["dry_run"] or options["check"], check_metadata=options["check_metadata"],
+        fix_metadata=options["fix_metadata"], verify=options["verify"],
+        allow_secret=frozenset(options["allow_secret"]), ignore=tuple(ignored(options)),
+        include=tuple(options["include"]), prefix=options["prefix"], workers=options["workers"],
+        engine=options["engine"] or "", max_duration=options["max_duration"],
+        max_errors=1 if options["fail_fast"] else options["max_errors"], **more,
+    )  # fmt: skip
 
 
 def whole_number(text: str) -> int:
@@ -39,6 +110,20 @@ def whole_number(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError("it has to be 1 or more")
     return value
+
+
+def days(text: str) -> float:
+    """`14`, or `0.5`."""
+    if not re.fullmatch(r"\d+(?:\.\d+)?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days: write 14 or 0.5")
+    return float(text)
+
+
+def path(text: str) -> str:
+    """Any path but the empty one: a variable that is not set would be this very folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; . is the current folder")
+    return text
 
 
 def duration(text: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 from collections.abc import Mapping
 from typing import Any
 
@@ -49,6 +50,14 @@ def head_object(
             return None
         raise
     return answer
+
+
+def content_of(client: Any, bucket: str, key: str, *, extra: Mapping[str, Any] | None = None) -> bytes:
+    """A small object's content, gzip undone. Raises what botocore raises."""
+    answer = client.get_object(Bucket=bucket, Key=key, **(extra or {}))
+    with answer["Body"] as body:
+        data: bytes = body.read()
+    return gzip.decompress(data) if answer.get("ContentEncoding") == "gzip" else data
 
 
 def content_facts(answer: Mapping[str, Any]) -> Head:

@@ -59,6 +59,8 @@ class Target:
     _renderings: dict[str, Rendering] = field(default_factory=dict)
     _interned: dict[str, WriteParameters] = field(default_factory=dict)
     _client: Any = None
+    cache_control: Callable[[str], str | None] = lambda _: None
+    """Key -> the Cache-Control that it gets where the storage gives none."""
     etags_are_md5: bool = True
     """False once the target has shown that its 32 digit ETags are something else."""
 
@@ -177,6 +179,8 @@ class Target:
     def rendering_of(self, key: str) -> Rendering:
         """How the file with this key is stored."""
         kind = self._kind_of(key)
+        if kind is not None and (lifetime := self.cache_control(key)) is not None:
+            kind += " " + lifetime
         rendering = self._renderings.get(kind) if kind is not None else None
         if rendering is None:
             rendering = self._rendering_of(key)
@@ -202,6 +206,8 @@ class Target:
             params = dict(storage._get_write_parameters(key))
         if mimetypes.guess_type(key)[0] is None and "ContentType" not in storage.get_object_parameters(key):
             params["ContentType"] = content_type_of(key) or params["ContentType"]
+        if "CacheControl" not in params and (lifetime := self.cache_control(key)) is not None:
+            params["CacheControl"] = lifetime
         if storage.gzip and params["ContentType"] in storage.gzip_content_types and "ContentEncoding" not in params:
             params["ContentEncoding"] = "gzip"
             return Rendering(self._intern(params), "gzip", self._compress)

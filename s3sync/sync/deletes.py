@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO
 
@@ -18,10 +17,8 @@ from ..s3.errors import REMOTE_ERRORS, trouble_of
 from ..s3.objects import etag_of, head_object
 from ..s3.target import Target
 from ..s3.transfer import Condition
-from .failures import remote_failure
+from .removal import deleted, failed_to_delete
 from .run import Run
-
-_WORKERS = 16
 
 
 @dataclass(slots=True)
@@ -69,29 +66,14 @@ class Deletes:
         return None
 
     def _delete_all(self) -> None:
-        with ThreadPoolExecutor(min(_WORKERS, self.target.pool_size), thread_name_prefix="s3sync-delete") as pool:
-            batch: list[RemoteObject] = []
-            for obj in self._spooled():
-                if self.run.stopping:
-                    return
-                batch.append(obj)
-                if len(batch) == 8 * _WORKERS:
-                    self._finish_batch(pool, batch)
-                    batch = []
-            self._finish_batch(pool, batch)
-
-    def _finish_batch(self, pool: ThreadPoolExecutor, batch: list[RemoteObject]) -> None:
-        for obj, error in zip(batch, pool.map(self._delete, batch), strict=True):
+        for obj, error in deleted(self.run, self.target, self._spooled(), self._delete):
             if error is None:
                 self.state.forget(obj.key)
                 self._emit(obj, Result.DONE)
             elif isinstance(error, _Spared):
                 self._emit(obj, Result.SKIPPED, orphan=True)
             else:
-                failure = remote_failure(error, "DeleteObject", self.target.bucket, obj.key)
-                self.run.emit(Outcome(
-                    self.target.name_of(obj.key), obj.key, Action.DELETE, Result.FAILED, size=obj.size, error=failure
-                ))  # fmt: skip
+                self.run.emit(failed_to_delete(self.target, obj, error))
 
     def _delete(self, obj: RemoteObject) -> Exception | None:
         """In a worker: one delete, on condition that the object is still the one that we know."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
@@ -11,15 +11,31 @@ from django.core.files.storage import InvalidStorageError, storages
 from ..core.report import TargetFacts
 from ..exceptions import ConfigurationError
 from ..s3.options import find_backends, is_s3, read_options
+from ..s3.static_storage import without_manifest
 from ..s3.target import Target
 
 
 def target_of(alias: str, configured: Mapping[str, Mapping[str, Any]]) -> Target:
     """The target behind an alias. `configured` is STORAGES. Raises ConfigurationError; asks nothing of the network."""
+    return _target_of(alias, _storage_of(alias, configured, lambda: storages[alias]))
+
+
+def static_target_of(alias: str, configured: Mapping[str, Mapping[str, Any]]) -> tuple[Target, Any]:
+    """As `target_of`, but a manifest is not read; and the storage that keeps the manifest, if that is another one."""
+    storage = _storage_of(
+        alias, configured, lambda: without_manifest(configured[alias]) or storages[alias], "STATIC_STORAGE"
+    )
+    keeper = getattr(storage, "manifest_storage", storage)
+    return _target_of(alias, storage), None if keeper is storage else keeper
+
+
+def _storage_of(
+    alias: str, configured: Mapping[str, Mapping[str, Any]], make: Callable[[], Any], setting: str = "MEDIA_STORAGE"
+) -> Any:
     if alias not in configured:
-        raise _not_usable(f"There is no storage {alias!r} in STORAGES", configured)
+        raise _not_usable(f"There is no storage {alias!r} in STORAGES", configured, setting)
     try:
-        storage = storages[alias]
+        storage = make()
     except InvalidStorageError as error:
         raise ConfigurationError(f"The storage {alias!r} can't be made: {error}", code="InvalidStorage") from error
     except (ImproperlyConfigured, SuspiciousOperation, ValueError, TypeError) as error:
@@ -29,7 +45,12 @@ def target_of(alias: str, configured: Mapping[str, Mapping[str, Any]]) -> Target
             f"The storage {alias!r} can't be made: {error}", code=type(error).__name__
         ) from error
     if not is_s3(type(storage)):
-        raise _not_usable(f"The storage {alias!r} is a {type(storage).__name__}, not on S3", configured)
+        what = f"The storage {alias!r} is a {type(storage).__name__}, not on S3"
+        raise _not_usable(what, configured, setting)
+    return storage
+
+
+def _target_of(alias: str, storage: Any) -> Target:
     try:
         target = Target.of(alias, storage)
         target.bucket  # noqa: B018  an overridden property may raise
@@ -87,13 +108,13 @@ def _endpoint(url: Any) -> str:
     return str(url or "").rstrip("/").lower()
 
 
-def _not_usable(what: str, configured: Mapping[str, Mapping[str, Any]]) -> ConfigurationError:
+def _not_usable(what: str, configured: Mapping[str, Mapping[str, Any]], setting: str) -> ConfigurationError:
     usable = [alias for alias, backend in find_backends(configured).items() if backend.s3_class]
     if usable:
         names = ", ".join(repr(alias) for alias in usable)
         return ConfigurationError(
             f"{what}. On S3: {names}.", code="NotOnS3",
-            hint=f"name one with --storage {usable[0]}, or as S3SYNC['MEDIA_STORAGE']",
+            hint=f"name one with --storage {usable[0]}, or as S3SYNC[{setting!r}]",
         )  # fmt: skip
     return ConfigurationError(
         f"{what}, and no other alias of STORAGES is.", code="NotOnS3",

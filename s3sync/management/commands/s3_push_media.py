@@ -9,10 +9,9 @@ from django.core.management.base import CommandParser
 from ...conf import conf
 from ...core.comparison import Compare
 from ...core.plan import DeleteLimit
-from ...sync import PushOptions
 from ...sync.media import push_media
 from ..base import SyncCommand
-from ..options import add_shared_options, delete_limit, duration
+from ..options import add_shared_options, delete_limit, duration, push_options
 
 
 class Command(SyncCommand):
@@ -31,25 +30,15 @@ class Command(SyncCommand):
             help="Delete nothing if it would be more. Default: 10%% of the objects in scope, ten always.")  # fmt: skip
         add("--min-age", type=duration, default=0.0, metavar="S", help="Skip files changed in the last S seconds.")
         add("--follow-symlinks", action="store_true", help="Follow links that lead out of the source.")
-        add("--check-metadata", action="store_true",
-            help="Compare headers and ACL too: one HEAD for each unchanged object, and one GetObjectAcl where the"
-            " storage sets an ACL.")  # fmt: skip
-        add("--fix-metadata", action="store_true", help="Mend them in place: one copy for each object that differs.")
-        add("--verify", action="store_true", help="List again after the push, and compare what was sent.")
-        add("--allow-secret", action="append", default=[], metavar="NAME",
-            help="Push this file to a public target though its name tells of a secret. Repeatable.")  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.check_options(options)
-        wishes = PushOptions(
-            dry_run=options["dry_run"] or options["check"], compare=Compare(options["compare"]),
-            no_clobber=options["no_clobber"], overwrite_newer=options["overwrite_newer"], delete=options["delete"],
-            max_delete=options["max_delete"], min_age=options["min_age"], follow_symlinks=options["follow_symlinks"],
-            check_metadata=options["check_metadata"], fix_metadata=options["fix_metadata"], verify=options["verify"],
-            allow_secret=frozenset(options["allow_secret"]), ignore=tuple(options["ignore"]),
-            include=tuple(options["include"]), prefix=options["prefix"], workers=options["workers"],
-            engine=options["engine"] or "", max_duration=options["max_duration"],
-            max_errors=1 if options["fail_fast"] else options["max_errors"],
+        if options["no_clobber"] and options["overwrite_newer"]:
+            self.usage_error("--no-clobber and --overwrite-newer exclude each other")
+        wishes = push_options(
+            options, compare=Compare(options["compare"]), no_clobber=options["no_clobber"],
+            overwrite_newer=options["overwrite_newer"], delete=options["delete"], max_delete=options["max_delete"],
+            min_age=options["min_age"], follow_symlinks=options["follow_symlinks"],
         )  # fmt: skip
         self.run_and_show(options, lambda run: push_media(
             run, conf, alias=options["storage"], source=options["source"], lock=options["lock"]

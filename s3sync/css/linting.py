@@ -1,0 +1,30 @@
+"""What only the caller can know of a reference: who may read its target, and from which host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from . import findings
+from .findings import Finding, finding
+from .reading import Sheet
+from .reference import Reference
+from .scan import INERT
+
+
+def lint(
+    sheet: Sheet, *, denied: Callable[[Reference], bool], crosses_origin: Callable[[Reference], bool]
+) -> list[Finding]:
+    """The sheet's own findings, `denied` and `needs-cors`, in the order of their places.
+
+    Browsers never fetch what is inert; of source maps, only developer tools ask, so a denied one is no error.
+    """
+    found = list(sheet.findings)
+    for reference in sheet.references:
+        place = sheet.name, reference.line, reference.col, reference.target
+        if reference.context == INERT:
+            continue
+        if denied(reference):
+            found.append(finding("denied", *place, level=findings.INFO if reference.kind == "sourcemap" else ""))
+        if reference.needs_cors and crosses_origin(reference):
+            found.append(finding("needs-cors", *place))
+    return sorted(found, key=lambda one: (one.line, one.col))

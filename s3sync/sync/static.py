@@ -1,0 +1,192 @@
+"""`collectstatic --s3` and `s3_lint_css`, from settings to exit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .. import css
+from .. import lock as locks
+from ..core.comparison import Action
+from ..core.events import Finding, Outcome, Result
+from ..core.objects import LocalFile
+from ..core.plan import Passed
+from ..core.report import TargetFacts
+from ..exceptions import ConfigurationError
+from ..local.build import strangers, write_tree
+from ..local.manifest import archived_name
+from ..local.rendering import Asset
+from ..local.spool import open_spool
+from ..local.state import default_directory
+from ..s3.target import Target, without_userinfo
+from .archive import Archive
+from .failures import file_failure
+from .leftovers import Removals
+from .manifests import Manifests
+from .phases import COPY, MANIFEST
+from .render import Tree, Workshop, finding_of, some
+from .run import Run
+from .targets import facts_of, foreign_names, static_target_of
+from .tree import Deploy, TreePush
+from .verify_css import verify_stylesheets
+from .wishes import StaticOptions, StaticSettings
+
+__all__ = ["StaticOptions", "collect_static", "lint_css"]
+
+_FOREVER = "public, max-age=31536000, immutable"
+_SHORT = "public, max-age=300"
+_CODE = (".css", ".js", ".mjs")
+
+
+def collect_static(
+    run: Run, settings: StaticSettings, wishes: StaticOptions, *, alias: str | None, lock: str
+) -> None:
+    """Collects, renders and pushes. Raises an S3SyncError where the run can't begin or go on."""
+    target, elsewhere = _open(run, settings, alias)
+    with open_spool() as spool:
+        tree = Workshop(run, target, settings, wishes, spool).tree()
+        if wishes.build is not None:
+            _build(run, target, tree, wishes)
+        else:
+            _push(run, settings, wishes, target, tree, elsewhere, lock)
+
+
+def lint_css(run: Run, settings: StaticSettings, wishes: StaticOptions, *, alias: str | None) -> None:
+    """Says of every reference of every collected stylesheet what a browser would meet. Asks nothing of the network."""
+    target, _ = _open(run, settings, alias)
+    with open_spool() as spool:
+        workshop = Workshop(run, target, settings, wishes, spool)
+        delivery = workshop.delivery
+        host = delivery.host
+        for name, sheet in workshop.stylesheets.sheets.items():
+            if not name.lower().endswith(".css"):
+                continue
+            run.report.counts["scanned"] += 1
+            for found in css.lint(
+                sheet, denied=delivery.is_denied, crosses_origin=lambda ref: bool(host) and not delivery.is_inlined(ref)
+            ):
+                if found.code in ("missing", "case-mismatch") and found.level == "warning":
+                    found = found._replace(level="error")
+                run.report.differences = run.report.differences or found.level == "error"
+                run.emit(finding_of(found))
+
+
+def _open(run: Run, settings: StaticSettings, alias: str | None) -> tuple[Target, Any]:
+    """The target, and the storage of the manifest if that is another one."""
+    alias = alias or settings.static_storage
+    run.report.target = TargetFacts(alias)
+    target, elsewhere = static_target_of(alias, settings.storages)
+    endpoint = without_userinfo(target.storage.endpoint_url or "") or None
+    run.report.target = TargetFacts(alias, target.bucket, target.prefix, endpoint)
+    run.options = replace(
+        run.options, engine=run.options.engine or settings.engine, workers=run.options.workers or settings.workers
+    )
+    return target, elsewhere
+
+
+def _push(
+    run: Run, settings: StaticSettings, wishes: StaticOptions, target: Target, tree: Tree, elsewhere: Any, lock: str
+) -> None:
+    deploy = _deploy(run, target, wishes, tree, elsewhere)
+    target.cache_control = _cache_control(target, tree.hashed_names)
+    state_dir = settings.state_dir or default_directory()
+    push = TreePush(
+        run=run, target=target, state_dir=state_dir, intent=settings.intent_for(target.alias), two_hands=False,
+        foreign=foreign_names(target, settings.storages), assets=tree.assets, passed=tree.passed, deploy=deploy,
+        removals=Removals(clear=wishes.clear, prune=wishes.prune, max_delete=wishes.max_delete),
+    )  # fmt: skip
+    push.connect()
+    run.ready()
+    run.report.target = facts_of(target)
+    with locks.held("none" if run.options.dry_run else lock, f"{target.identity}/{target.prefix}", state_dir):
+        push.run_all()
+    if wishes.verify_css and not run.options.dry_run and not run.stopping:
+        verify_stylesheets(run, target, tree)
+
+
+def _deploy(run: Run, target: Target, wishes: StaticOptions, tree: Tree, elsewhere: Any) -> Deploy | None:
+    """What a manifest asks for; None where names are not hashed."""
+    if tree.manifest is None or tree.paths is None:
+        for given, option in ((wishes.prune, "--prune"), (wishes.manifest_to, "--manifest-to")):
+            if given:
+                raise ConfigurationError(
+                    f"{option} needs a manifest, and the storage {target.alias!r} keeps none.", code="NoManifest",
+                    hint="use storages.backends.s3.S3ManifestStaticStorage",
+                )  # fmt: skip
+        return None
+    if elsewhere is not None:
+        del tree.assets[tree.manifest_name]
+    current = archived_name(tree.manifest)
+    return Deploy(
+        Archive(target, current, tree.paths, wishes.keep_days, wishes.keep_manifests),
+        Manifests(run, tree.manifest, tree.manifest_name, elsewhere, wishes.manifest_to),
+    )  # fmt: skip
+
+
+def _cache_control(target: Target, hashed: frozenset[str]) -> Callable[[str], str | None]:
+    """A hashed name never stands for other bytes; a plain stylesheet or script changes with the next deploy."""
+
+    def cache_control(key: str) -> str | None:
+        name = target.name_of(key)
+        if name in hashed:
+            return _FOREVER
+        return _SHORT if name.lower().endswith(_CODE) else None
+
+    return cache_control
+
+
+def _build(run: Run, target: Target, tree: Tree, wishes: StaticOptions) -> None:
+    """Writes the tree into a folder, the manifest last, but for what only a bucket needs."""
+    folder = wishes.build
+    assert folder is not None
+    run.report.place = f"{folder}/"
+    inside = os.path.realpath(folder) + os.sep
+    if any(asset.file.path.startswith(inside) for asset in tree.assets.values()):
+        raise ConfigurationError(
+            f"The folder {str(folder)!r} is collected itself, so a build would go on for ever.", code="BuildFolder",
+            hint="name a folder outside STATICFILES_DIRS with --build",
+        )  # fmt: skip
+    deploy = _deploy(run, target, wishes, tree, None)
+    if deploy is not None:
+        deploy.manifests.open()
+    assets = {name: asset for name, asset in tree.assets.items() if asset.level != COPY}
+    _write_all(run, assets, tree.passed, folder)
+    if deploy is not None and not run.report.counts["failed"]:
+        deploy.manifests.save()
+    left = strangers(folder, assets)
+    if left:
+        run.emit(Finding("build-leftovers", "warning", (
+            f"{len(left):,} files in {folder} are not of this build, and --from would push them too: {some(left)}."
+        )))  # fmt: skip
+
+
+def _write_all(run: Run, assets: Mapping[str, Asset], passed: Mapping[str, Passed], folder: Path) -> None:
+    for each in passed.values():
+        _tell(run, each)
+    run.report.counts["scanned"] = len(assets) + len(passed)
+    if run.options.dry_run:
+        run.report.counts["new"] = len(assets)
+        run.report.planned_bytes = sum(asset.file.size for asset in assets.values())
+        return
+    _write(run, [asset.file for asset in assets.values() if asset.level != MANIFEST], folder)
+    if not run.report.counts["failed"]:
+        _write(run, [asset.file for asset in assets.values() if asset.level == MANIFEST], folder)
+
+
+def _write(run: Run, files: Iterable[LocalFile], folder: Path) -> None:
+    for file, error in write_tree(files, folder):
+        if error is None:
+            run.report.counts["new"] += 1
+            run.report.planned_bytes += file.size
+        else:
+            _tell(run, Passed(file.name, failure=file_failure(file.name, error).failure))
+
+
+def _tell(run: Run, passed: Passed) -> None:
+    if passed.failure is None:
+        run.emit(Outcome(passed.name, None, Action.SKIP, Result.SKIPPED, passed.reason))
+    else:
+        run.emit(Outcome(passed.name, None, Action.UPLOAD, Result.FAILED, error=passed.failure))
