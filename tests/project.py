@@ -178,7 +178,9 @@ class Project:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 
-    def configure_static(self, backend: str = S3_STATIC, /, *, settings: str = "", backends: str = "", **how: Any) -> None:
+    def configure_static(
+        self, backend: str = S3_STATIC, /, *, settings: str = "", backends: str = "", **how: Any
+    ) -> None:
         """Write the settings anew, with `staticfiles` on S3 under `static/`; `how` are further OPTIONS of it."""
         options = s3_options(self.server, self.bucket, location="static") | how
         self.configure(

@@ -88,7 +88,7 @@ def shown_by(title: str, commands: list[str], project: Project) -> str:
     [
         ("README.md", "first push"), ("README.md", "dry run"), ("README.md", "collectstatic"),
         ("docs/scripting.md", "report"), ("docs/css.md", "lint"),
-    ],  # fmt: skip
+    ],
 )
 def test_shown_output_is_what_the_command_prints(acme: Project, document: str, title: str) -> None:
     """Each block of README.md and docs/ that shows output."""

@@ -87,26 +87,31 @@ class Places:
 
     def __init__(self, text: Text) -> None:
         self.line = self.col = 1
-        self.offset = text.native_begin if text.native else text.begin
         self._text = text
         self._at = text.begin
+        self._native_at = text.native_begin
 
     def move(self, position: int) -> None:
-        """Brings `line`, `col` (both from 1, in characters) and `offset` (in the sheet's own bytes) there."""
+        """Brings `line` and `col` there, both from 1, in characters."""
         passed = self._text.data[self._at : position]
-        lines = passed.count(b"\n") + passed.count(b"\r") - passed.count(b"\r\n")
-        if lines:
-            self.line += lines
-            self.col = 1 + self._characters(passed[max(passed.rfind(b"\n"), passed.rfind(b"\r")) + 1 :])
+        if b"\n" in passed or b"\r" in passed:
+            self.line += passed.count(b"\n") + passed.count(b"\r") - passed.count(b"\r\n")
+            self.col = 1
+            last = passed[max(passed.rfind(b"\n"), passed.rfind(b"\r")) + 1 :]
         else:
-            self.col += self._characters(passed)
-        self.offset += self._native_size(passed)
+            last = passed
+        self.col += len(last) if last.isascii() else len(last.decode(self._text.charset, "replace"))
+        if self._text.native:
+            self._native_at += len(_native(passed, self._text.native))
         self._at = position
 
-    def _characters(self, piece: bytes) -> int:
-        return len(piece) if piece.isascii() else len(piece.decode(self._text.charset, "replace"))
-
-    def _native_size(self, piece: bytes) -> int:
+    def offset(self, position: int) -> int:
+        """Goes there too, and returns where that is in the sheet's own bytes."""
         if not self._text.native:
-            return len(piece)
-        return len(piece.decode("utf-8", "surrogatepass").encode(self._text.native, "surrogatepass"))
+            return position
+        self.move(position)
+        return self._native_at
+
+
+def _native(piece: bytes, encoding: str) -> bytes:
+    return piece.decode("utf-8", "surrogatepass").encode(encoding, "surrogatepass")

@@ -13,12 +13,11 @@ NAME = rb"0-9A-Z_a-z\-\x00\x80-\xff"
 
 _ESCAPE = rb"\\(?:[0-9A-Fa-f]{1,6}(?:\r\n|[ \t\n\r\f])?|[^\n\r\f0-9A-Fa-f]|\Z)"
 
-SPACE = re.compile(rb"[ \t\n\r\f]*")
+BLANK = re.compile(rb"[ \t\n\r\f]*(/\*)?")
+"""White space, and whether a comment follows."""
 
 IDENTIFIER = re.compile(rb"[%b]*(?:%b[%b]*)*" % (NAME, _ESCAPE, NAME))
 """From any place in a name to its end. May match nothing."""
-
-ESCAPED_HYPHEN = re.compile(rb"-?\\(?:-|0{0,4}2[dD])")
 
 NAME_BEFORE = re.compile(rb"[#@]?[%b]*\Z" % NAME)
 """With the sign that makes it a hash or an at-keyword."""
@@ -32,7 +31,8 @@ STRINGS = {
 
 _IN_URL = rb"[^\"'()\\ \t\n\r\f\x01-\x08\x0b\x0e-\x1f\x7f]*"
 
-UNQUOTED = re.compile(rb"%b(?:%b%b)*" % (_IN_URL, _ESCAPE, _IN_URL))
+URL = re.compile(rb"[ \t\n\r\f]*(?:([\"'])|(%b(?:%b%b)*)[ \t\n\r\f]*(\)|\Z)?)" % (_IN_URL, _ESCAPE, _IN_URL))
+"""Behind `url(`: a quote, or an unquoted URL and how it ends; if it doesn't, it is a bad one."""
 
 REMNANT = re.compile(rb"[^)\\]*(?:\\[\s\S][^)\\]*)*\\?")
 """The rest of a bad url(), up to its parenthesis."""
@@ -51,7 +51,8 @@ _COMMON = rb"""["']|/\*|\\|<!--"""
 FLAT = re.compile(
     _COMMON
     + rb"|@[-DINSdins\\]"
-    + rb"|\((?<=[Uu][Rr][Ll]\()|\((?<=[Ss][Rr][Cc]\()|\((?<=[Ss][Ee][Tt]\()"
+    + rb"|(?P<url>\((?<=[Uu][Rr][Ll]\()(?<![%b#@][Uu][Rr][Ll]\())|\((?<=[Uu][Rr][Ll]\()" % NAME
+    + rb"|\((?<=[Ss][Rr][Cc]\()|\((?<=[Ss][Ee][Tt]\()"
     + rb"|-(?<![%b]-)-[%b]*[ \t\n\r\f]*(?:(?=/\*|\\)|:(?![^;{}()\[\]\"'\\/@]{0,99}[;}]))" % (NAME, NAME)
 )
 """Where something could begin that matters outside of everything that does.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from . import findings
+from .context import INERT
 from .findings import Finding, finding
 from .reading import Sheet
 from .reference import Reference
-from .scan import INERT
 
 
 def lint(

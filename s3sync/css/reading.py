@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import cache
 
 from . import charset, findings, resolve
+from .context import CUSTOM_PROPERTY, INERT
 from .findings import Finding, finding
 from .grammar import unescaped
 from .names import Names
 from .reference import Reference, is_fetched_with_cors
-from .scan import CUSTOM_PROPERTY, INERT, Found, scan
+from .scan import Found, scan
 from .scripts import source_map
 from .writing import splice
 
+_ELSEWHERE = resolve.Target(resolve.EXTERNAL)
 _DATA = re.compile(rb"[ \t\n\r\f]*data:", re.IGNORECASE)
 
 
@@ -66,24 +69,18 @@ class _Reader:
         self._text = text
         self._known = known
         self._root = root
+        self._similar = cache(known.similar)
         self._places = charset.Places(text)
+        self._seen: dict[bytes, tuple[str, bool, resolve.Target]] = {}
 
     def read(self, found: Found) -> None:
         """Adds what comes of one payload. They are to come in ascending order."""
-        if _DATA.match(self._text.data, found.start, found.end) and found.kind != "bad-url":
-            return
         self._places.move(found.start)
-        written, valid = self._text.decoded(found.start, found.end)
-        value = written if found.kind == "sourcemap" else unescaped(written)
-        if found.kind == "bad-url":
-            self._say("bad-url", _short(value))
-        elif found.kind == "document":
-            self._say("inert", _short(value))
-        else:
-            self._resolve(found, value, valid)
-
-    def _resolve(self, found: Found, value: str, valid: bool) -> None:
-        target = self._root.resolve(value, self._name)
+        if found.kind in ("bad-url", "document"):
+            value, _ = self._text.decoded(found.start, found.end)
+            self._say("bad-url" if found.kind == "bad-url" else "inert", _short(unescaped(value)))
+            return
+        value, valid, target = self._target(found)
         if target.where == resolve.LOCAL:
             self._local(found, value, valid, target)
         elif target.where == resolve.OUTSIDE:
@@ -92,6 +89,21 @@ class _Reader:
             self._say("mixed-content", value)
         elif target.where == resolve.EMPTY:
             self._say("empty-url")
+
+    def _target(self, found: Found) -> tuple[str, bool, resolve.Target]:
+        """What the payload says, whether its bytes are valid, and where it leads."""
+        payload = self._text.data[found.start : found.end]
+        if found.kind == "sourcemap":
+            value, valid = self._text.decoded(found.start, found.end)
+            return value, valid, self._root.resolve(value, self._name)
+        seen = self._seen.get(payload)
+        if seen is None:
+            if _DATA.match(payload):
+                return "", True, _ELSEWHERE
+            written, valid = self._text.decoded(found.start, found.end)
+            value = unescaped(written)
+            self._seen[payload] = seen = value, valid, self._root.resolve(value, self._name)
+        return seen
 
     def _local(self, found: Found, value: str, valid: bool, target: resolve.Target) -> None:
         if not valid:
@@ -109,18 +121,17 @@ class _Reader:
         level = findings.INFO if found.context == INERT else ""
         if found.kind == "sourcemap":
             self._say("missing-map", name)
-        elif similar := self._known.similar(name):
+        elif similar := self._similar(name):
             self._say("case-mismatch", name, level=level, other=similar)
         else:
             self._say("missing", name, level=level)
 
     def _add(self, found: Found, value: str, target: resolve.Target) -> None:
-        line, col, start = self._places.line, self._places.col, self._places.offset
-        self._places.move(found.end)
+        line, col = self._places.line, self._places.col
         reference = Reference(
             kind=found.kind,
-            start=start,
-            end=self._places.offset,
+            start=self._places.offset(found.start),
+            end=self._places.offset(found.end),
             value=value,
             target=target.name,
             path=target.path,

@@ -16,6 +16,8 @@ from . import reading
 from .spool import Spool
 
 _CSS, _JS = ".css", (".js", ".mjs")
+_TAIL = 8192
+"""Bytes; no file's name is longer."""
 
 
 class Asset(NamedTuple):
@@ -70,18 +72,28 @@ def read_stylesheets(files: Mapping[str, LocalFile], static_url: str, *, scripts
     found = Stylesheets(Names(files), {}, {})
     for name, file in files.items():
         lower = name.lower()
-        read_sheet = read_css if lower.endswith(_CSS) else read_js if scripts and lower.endswith(_JS) else None
-        if read_sheet is None:
+        is_script = lower.endswith(_JS)
+        if not (lower.endswith(_CSS) or (is_script and scripts)):
             continue
         try:
+            if is_script and not _may_name_a_map(file):
+                continue
             data = bytes_of(file)
         except (OSError, reading.NotRegular, reading.Restless) as error:
             found.unread[name] = error
             continue
+        read_sheet = read_js if is_script else read_css
         sheet = read_sheet(name, data, known=found.names, static_url=static_url)
         if sheet.references or sheet.findings:
             found.sheets[name] = sheet
     return found
+
+
+def _may_name_a_map(file: LocalFile) -> bool:
+    """Whether a script ends with a source map's name: most don't, and need not be read. A map within is none's name."""
+    with open(file.path, "rb") as stream:
+        stream.seek(max(0, file.size - _TAIL))
+        return b"sourceMappingURL=" in stream.read()
 
 
 def bytes_of(file: LocalFile) -> bytes:

@@ -70,7 +70,7 @@ class Archive:
         superseded = live[0] if live and (not others or live[0] >= others[0].modified_at) else now
         dropped = []
         for place, obj in enumerate(others, 2):  # the live one is the first
-            if place > self.keep_manifests and now - superseded > self.keep_days * _DAY:
+            if place > self.keep_manifests and now - superseded >= self.keep_days * _DAY:
                 dropped.append(obj)
             superseded = obj.modified_at
         return dropped
