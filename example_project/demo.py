@@ -29,7 +29,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 HERE = Path(__file__).resolve().parent
 BUCKET = "fernweh-demo"
@@ -300,7 +300,7 @@ class Demo:
         """Start the site without MEDIA_ON=local, prove that its pictures load, and return its address."""
         self.head("The cut-over: the site without MEDIA_ON=local reads from the bucket")
         del os.environ["MEDIA_ON"]
-        self.prepare("collectstatic", "--no-input")
+        self.prepare("collectstatic", "--s3", "--no-input")
         port = free_port()
         site = f"http://127.0.0.1:{port}/"
         log = self.folder / "site.log"
@@ -315,14 +315,19 @@ class Demo:
         return site
 
     def look_at(self, page: str) -> None:
-        """Fetch what a browser would fetch for a page: a picture by its presigned address, and the stylesheet."""
+        """Fetch what a browser would: a picture by its presigned address, the stylesheet, and what that refers to."""
         picture = self.address(page, r'<img src="([^"]+/media/[^"]+)"', "picture")
         expect("status of a picture", fetch(picture)[0], 200)
         bare = picture.partition("?")[0]
         expect("status of the same picture without the signature", fetch(bare)[0], 403)
         stylesheet = self.address(page, r'<link rel="stylesheet" href="([^"]+)"', "stylesheet")
-        expect("status of the stylesheet", fetch(stylesheet)[0], 200)
+        status, css = fetch(stylesheet)
+        expect("status of the stylesheet", status, 200)
+        sky = re.search(r'url\("([^"]+\.webp)"\)', css.decode())
+        expect("a picture in the stylesheet", sky is not None, True)
+        expect("status of a picture in the stylesheet", fetch(urljoin(stylesheet, sky[1]))[0], 200)
         say("The feed: 200. A picture of it, by its presigned address: 200; without the signature: 403.")
+        say("Its stylesheet, and what that refers to: 200.")
 
     def address(self, page: str, pattern: str, what: str) -> str:
         found = re.search(pattern, page)

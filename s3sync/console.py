@@ -137,7 +137,7 @@ class Console:
         if report.error is not None:
             hint = f" {report.error.hint[0].upper()}{report.error.hint[1:]}." if report.error.hint else ""
             self._complain(shown(report.error.message + hint))
-        if self._verbosity >= 2 and report.engine:
+        if self._verbosity >= 2 and report.engine and report.error is None:
             why = f" ({report.engine_reason})" if report.engine_reason else ""
             self._write(f"engine {report.engine}{why}; conditional writes {report.conditional}")
         if report.error is None or any(report.counts.values()):

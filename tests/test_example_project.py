@@ -447,6 +447,8 @@ def test_demo_tells_the_whole_story(environment, temporary):
     expected = ["30 uploaded, 0 unchanged, 0", "0 uploaded, 30 unchanged, 0", "1 uploaded, 29 unchanged, 0"]
     assert expected == counts
     assert "The feed: 200. A picture of it, by its presigned address: 200; without the signature: 403." in output
+    assert "manage.py collectstatic --s3 --no-input" in output
+    assert "Its stylesheet, and what that refers to: 200." in output
     assert [] == list(temporary.iterdir())
     assert_no_listener(output.split("moto.server -H 127.0.0.1 -p ")[1].split()[0])
     assert_no_listener(site.rstrip("/").rpartition(":")[2])

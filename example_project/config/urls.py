@@ -11,6 +11,7 @@ urlpatterns = [
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
+    path("s3sync/", include("s3sync.urls")),  # for stylesheets in a private bucket: see docs/css.md
 ]
 
 # Pictures on the local disk are served by runserver; static() adds nothing unless DEBUG is on.

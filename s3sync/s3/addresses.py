@@ -35,7 +35,7 @@ def address_of(target: Target, name: str, *, method: str = "GET", now: float) ->
     """
     # Before signing: what signs is then the same, or newer and lives longer.
     credentials_end = _credentials_end(target)
-    url = _url(target.storage, name, method)
+    url = exact_url(target.storage, name, method)
     query = {key.lower(): value for key, value in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
     end = _signature_end(query)
     if any(token in query for token in _TOKENS):
@@ -54,7 +54,8 @@ def share_connections(target: Target) -> None:
         storage.unsigned_connection  # noqa: B018
 
 
-def _url(storage: S3Storage, name: str, method: str) -> str:
+def exact_url(storage: S3Storage, name: str, method: str = "GET") -> str:
+    """The storage's URL for the object of exactly this name. Raises whatever an overridden `url` raises."""
     order = type(storage).__mro__
     url = storage.url
     if HashedFilesMixin in order and order.index(HashedFilesMixin) < order.index(S3Storage):

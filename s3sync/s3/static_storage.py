@@ -12,6 +12,7 @@ from django.contrib.staticfiles.storage import HashedFilesMixin, ManifestFilesMi
 from django.core.files.storage import FileSystemStorage
 from storages.backends.s3 import S3Storage
 
+from .addresses import exact_url
 from .options import find_backend
 
 _OURS = frozenset({"file_hash", "manifest_name", "manifest_strict", "url"})
@@ -86,9 +87,7 @@ class Addresses:
 
     def url(self, name: str) -> str:
         """The URL of the object of exactly this name. Raises whatever an overridden `url` raises."""
-        storage: Any = self._storage
-        past: Any = super(HashedFilesMixin, storage) if isinstance(storage, HashedFilesMixin) else storage
-        url: str = past.url(name)
+        url = exact_url(self._storage, name)
         return url.partition("?")[0] if any(mark in url for mark in _SIGNED) else url
 
     @property

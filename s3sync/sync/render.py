@@ -81,9 +81,12 @@ class Workshop:
 
     @cached_property
     def stylesheets(self) -> Stylesheets:
-        """The collection's stylesheets, read."""
-        hashed = keeps_manifest(self._target.storage)
-        return read_stylesheets(self.collection.files, self._settings.static_url, scripts=hashed)
+        """The collection's stylesheets, read; and what else refers to a file, where names are hashed."""
+        return self.read_stylesheets(scripts=keeps_manifest(self._target.storage))
+
+    def read_stylesheets(self, *, scripts: bool = False) -> Stylesheets:
+        """The collection's stylesheets; with `scripts`, what refers to a source map too."""
+        return read_stylesheets(self.collection.files, self._settings.static_url, scripts=scripts)
 
     @cached_property
     def delivery(self) -> Delivery:

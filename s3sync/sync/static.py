@@ -61,10 +61,9 @@ def lint_css(run: Run, settings: StaticSettings, wishes: StaticOptions, *, alias
         workshop = Workshop(run, target, settings, wishes, spool)
         delivery = workshop.delivery
         host = delivery.host
-        for name, sheet in workshop.stylesheets.sheets.items():
-            if not name.lower().endswith(".css"):
-                continue
-            run.report.counts["scanned"] += 1
+        names = workshop.collection.files
+        run.report.counts["scanned"] = sum(name.lower().endswith(".css") for name in names)
+        for sheet in workshop.read_stylesheets().sheets.values():
             for found in css.lint(
                 sheet, denied=delivery.is_denied, crosses_origin=lambda ref: bool(host) and not delivery.is_inlined(ref)
             ):
