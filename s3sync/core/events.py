@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
+from typing import Any
 
 from .comparison import Action, Reason
 
@@ -72,4 +75,31 @@ class Stopped:
     signal: int | None = None
 
 
-Event = Outcome | Finding | Stopped
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Who reads one object, or everything below one prefix, against who should."""
+
+    alias: str
+    key: str
+    """Of the object; or a prefix, where `whole`."""
+    intent: str
+    intent_source: str
+    """`declared`, `derived` or `expected`."""
+    verdict: str
+    severity: str
+    reason: str
+    evidence: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    whole: bool = False
+    """It holds for every key that begins so."""
+    count: int = 1
+    """Objects that it stands for."""
+    accepted: bool = False
+    """The baseline has it."""
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What a baseline knows it by."""
+        return (self.alias, self.key, self.verdict)
+
+
+Event = Outcome | Finding | Stopped | Judged

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from .comparison import Reason
 from .events import Failure
@@ -133,9 +133,17 @@ class Join:
         self.disordered = True
 
 
-def ascending(
-    objects: Iterable[RemoteObject], broke: Callable[[], None] = lambda: None
-) -> Iterator[RemoteObject]:
+class Keyed(Protocol):
+    """What has a key."""
+
+    @property
+    def key(self) -> str: ...
+
+
+K = TypeVar("K", bound=Keyed)
+
+
+def ascending(objects: Iterable[K], broke: Callable[[], None] = lambda: None) -> Iterator[K]:
     """A listing, in order, each key once.
 
     From the first break of S3's order on, which is told by calling `broke`, the rest is held in memory and sorted.
@@ -144,7 +152,7 @@ def ascending(
     for obj in rest:
         if obj.key < last:
             broke()
-            yield from {each.key: each for each in sorted([obj, *rest])}.values()
+            yield from {each.key: each for each in sorted([obj, *rest], key=lambda each: each.key)}.values()
             return
         if obj.key == last:  # a page that begins with the last object of the one before
             continue

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .comparison import Action, Reason
-from .events import Event, Failure, Finding, Outcome, Result, Stopped
+from .events import Event, Failure, Finding, Judged, Outcome, Result, Stopped
 
 SCHEMA = "s3sync.report/1"
 
@@ -51,6 +51,7 @@ class TargetFacts:
 class Report:
     """What a run did. Folding is the business of one thread."""
 
+    schema: str = SCHEMA
     command: str
     version: str
     run_id: str
@@ -86,6 +87,8 @@ class Report:
             self.findings.append(event)
         elif isinstance(event, Stopped):
             self.stopped = self.stopped or event
+        elif isinstance(event, Judged):
+            return  # only a verification has those
         elif event.result is Result.FAILED:
             self.counts["failed"] += 1
         elif event.result is Result.PLANNED:
@@ -106,6 +109,10 @@ class Report:
     @property
     def exit_code(self) -> int:
         """The one code that says most: a run that did not start, a signal, a guard, failures, budget, differences."""
+        return min(self.codes(), key=lambda code: _PRECEDENCE.index(min(code, _SIGNALLED)))
+
+    def codes(self) -> set[int]:
+        """All codes that something was said for."""
         codes = {self.error_exit}
         if self.stopped is not None:
             signalled = self.stopped.cause == "signal"
@@ -116,7 +123,7 @@ class Report:
             codes.add(FAILED)
         if self.counts["conflicts"] or self.differences or (self.check and self.pending):
             codes.add(DIFFERENCES)
-        return min(codes, key=lambda code: _PRECEDENCE.index(min(code, _SIGNALLED)))
+        return codes
 
     @property
     def status(self) -> str:
@@ -126,7 +133,7 @@ class Report:
     def envelope(self) -> dict[str, Any]:
         """All of the report but its items."""
         return {
-            "schema": SCHEMA, "command": self.command, "version": self.version, "run_id": self.run_id,
+            "schema": self.schema, "command": self.command, "version": self.version, "run_id": self.run_id,
             "started": self.started, "finished": self.finished, "dry_run": self.dry_run, "status": self.status,
             "exit_code": self.exit_code, "engine": self.engine, "conditional": self.conditional,
             "target": {

@@ -90,6 +90,7 @@ class Places:
         self._text = text
         self._at = text.begin
         self._native_at = text.native_begin
+        self._errors = "surrogatepass" if text.native else "replace"
 
     def move(self, position: int) -> None:
         """Brings `line` and `col` there, both from 1, in characters."""
@@ -100,7 +101,7 @@ class Places:
             last = passed[max(passed.rfind(b"\n"), passed.rfind(b"\r")) + 1 :]
         else:
             last = passed
-        self.col += len(last) if last.isascii() else len(last.decode(self._text.charset, "replace"))
+        self.col += len(last) if last.isascii() else len(last.decode(self._text.charset, self._errors))
         if self._text.native:
             self._native_at += len(_native(passed, self._text.native))
         self._at = position

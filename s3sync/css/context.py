@@ -33,11 +33,6 @@ class Structure:
         """Whether every bracket and semicolon matters."""
         return bool(self.mode or self.brackets)
 
-    @property
-    def in_image_set(self) -> bool:
-        """Whether the innermost brackets are an image-set()'s."""
-        return bool(self.brackets) and self.brackets[-1][1]
-
     def enter_image_set(self) -> None:
         """Opens its parenthesis, and follows brackets from there on."""
         self.brackets.append((ord(b")"), True))
@@ -116,11 +111,11 @@ class Declarations:
 
     def at(self, start: int, end: int) -> str:
         """In lower case, empty if there is none. `start`: where the payload begins; `end`: where its token ends."""
-        between = self._data[self._known : start]
-        self._known = end
+        known, self._known = self._known, end
         # No room for another declaration to begin.
-        if len(between) < 6:
+        if start - known < 6:
             return self._name
+        between = self._data[known:start]
         cut, last = _behind_structure(between)
         if b'"' in last[:-1] or b"'" in last[:-1] or b"*/" in last or b"\\" in last:
             # The cut may lie within something.

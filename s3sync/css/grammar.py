@@ -22,7 +22,7 @@ IDENTIFIER = re.compile(rb"[%b]*(?:%b[%b]*)*" % (NAME, _ESCAPE, NAME))
 NAME_BEFORE = re.compile(rb"[#@]?[%b]*\Z" % NAME)
 """With the sign that makes it a hash or an at-keyword."""
 
-_IN_STRING = rb"[^%b\\\n\r\f]*(?:\\(?:\r\n|[\s\S])[^%b\\\n\r\f]*)*"
+_IN_STRING = rb"[^%b\\\n\r\f]*(?:\\(?:[0-9A-Fa-f]{1,6}(?:\r\n|[ \t\n\r\f])?|\r\n|[\s\S])[^%b\\\n\r\f]*)*"
 
 STRINGS = {
     ord(quote): re.compile(rb"%b(%b)%b?" % (quote, _IN_STRING % (quote, quote), quote)) for quote in (b'"', b"'")
@@ -37,8 +37,8 @@ URL = re.compile(rb"[ \t\n\r\f]*(?:([\"'])|(%b(?:%b%b)*)[ \t\n\r\f]*(\)|\Z)?)" %
 REMNANT = re.compile(rb"[^)\\]*(?:\\[\s\S][^)\\]*)*\\?")
 """The rest of a bad url(), up to its parenthesis."""
 
-SOURCE_MAP = re.compile(rb"/\*[#@][ \t\n\r\f]*sourceMappingURL=([^ \t\n\r\f\"']*)[ \t\n\r\f]*(?:\*/)?\Z")
-"""A whole comment."""
+SOURCE_MAP = re.compile(rb"[#@][ \t\n\r\f]*sourceMappingURL=([^ \t\n\r\f\"']+)[ \t\n\r\f]*\Z")
+"""All of a comment's text."""
 
 OPAQUE = re.compile(
     rb"/\*[^*]*(?:\*(?!/)[^*]*)*(?:\*/)?"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import findings
 from .context import INERT
-from .findings import Finding, finding
+from .findings import INFO, Finding, remark
 from .reading import Sheet
 from .reference import Reference
 
@@ -20,11 +19,13 @@ def lint(
     """
     found = list(sheet.findings)
     for reference in sheet.references:
-        place = sheet.name, reference.line, reference.col, reference.target
         if reference.context == INERT:
             continue
+        remarks = []
         if denied(reference):
-            found.append(finding("denied", *place, level=findings.INFO if reference.kind == "sourcemap" else ""))
+            remarks.append(remark("denied", reference.target, level=INFO if reference.kind == "sourcemap" else ""))
         if reference.needs_cors and crosses_origin(reference):
-            found.append(finding("needs-cors", *place))
+            remarks.append(remark("needs-cors", reference.target))
+        place = sheet.name, reference.line, reference.col
+        found += (Finding(one.code, one.level, *place, one.detail) for one in remarks)
     return sorted(found, key=lambda one: (one.line, one.col))

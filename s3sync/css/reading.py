@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from functools import cache
+from typing import NamedTuple
 
-from . import charset, findings, resolve
+from . import charset, resolve
 from .context import CUSTOM_PROPERTY, INERT
-from .findings import Finding, finding
+from .findings import INFO, Finding, Remark, remark
 from .grammar import unescaped
 from .names import Names
 from .reference import Reference, is_fetched_with_cors
@@ -17,7 +17,6 @@ from .scan import Found, scan
 from .scripts import source_map
 from .writing import splice
 
-_ELSEWHERE = resolve.Target(resolve.EXTERNAL)
 _DATA = re.compile(rb"[ \t\n\r\f]*data:", re.IGNORECASE)
 
 
@@ -53,101 +52,100 @@ def read_js(name: str, data: bytes, *, known: Collection[str], static_url: str =
 
 
 def _read(name: str, data: bytes, text: charset.Text, payloads: list[Found], known: Names, static_url: str) -> Sheet:
-    reader = _Reader(name, text, known, resolve.StaticRoot(static_url))
+    judge = _Judge(name, text, known, resolve.StaticRoot(static_url))
+    places = charset.Places(text)
+    references: list[Reference] = []
+    findings: list[Finding] = []
     for found in payloads:
-        reader.read(found)
-    return Sheet(name, data, tuple(reader.references), tuple(reader.findings))
+        verdict = judge.of(found)
+        if verdict is _NOTHING:
+            continue
+        places.move(found.start)
+        for code, level, detail in verdict.remarks:
+            findings.append(Finding(code, level, name, places.line, places.col, detail))
+        if verdict.target:
+            references.append(_reference(found, verdict.value, verdict.target, places))
+    return Sheet(name, data, tuple(references), tuple(findings))
 
 
-class _Reader:
-    """Sorts what was found: references to known names, and what is to be said of them and of others."""
+def _reference(found: Found, value: str, target: resolve.Target, places: charset.Places) -> Reference:
+    line, col = places.line, places.col
+    start, end = places.offset(found.start), places.offset(found.end)
+    cors = is_fetched_with_cors(found.kind, found.property)
+    # In order, because by name takes twice as long, and a sheet can have very many.
+    parts = target.name, target.path, target.query, target.fragment, target.leaves_root
+    return Reference(found.kind, start, end, value, *parts, found.context, cors, line, col)
+
+
+class _Verdict(NamedTuple):
+    """What comes of a payload, wherever in the sheet it stands."""
+
+    remarks: tuple[Remark, ...]
+    value: str = ""
+    target: resolve.Target | None = None
+    """Where it leads, if that is a known name."""
+
+
+_NOTHING = _Verdict(())
+
+
+class _Judge:
+    """Tells references to known names from all others, and what is to be said of either."""
 
     def __init__(self, name: str, text: charset.Text, known: Names, root: resolve.StaticRoot) -> None:
-        self.references: list[Reference] = []
-        self.findings: list[Finding] = []
         self._name = name
         self._text = text
         self._known = known
         self._root = root
-        self._similar = cache(known.similar)
-        self._places = charset.Places(text)
-        self._seen: dict[bytes, tuple[str, bool, resolve.Target]] = {}
+        self._before: dict[tuple[bytes, str, str], _Verdict] = {}
+        """Sheets repeat themselves."""
 
-    def read(self, found: Found) -> None:
-        """Adds what comes of one payload. They are to come in ascending order."""
-        self._places.move(found.start)
+    def of(self, found: Found) -> _Verdict:
+        """What comes of this payload."""
+        # They can be large, and there are many.
+        if _DATA.match(self._text.data, found.start, found.end) and found.kind != "bad-url":
+            return _NOTHING
+        key = self._text.data[found.start : found.end], found.kind, found.context
+        verdict = self._before.get(key)
+        if verdict is None:
+            verdict = self._before[key] = self._judged(found)
+        return verdict
+
+    def _judged(self, found: Found) -> _Verdict:
+        written, valid = self._text.decoded(found.start, found.end)
+        value = written if found.kind == "sourcemap" else unescaped(written)
         if found.kind in ("bad-url", "document"):
-            value, _ = self._text.decoded(found.start, found.end)
-            self._say("bad-url" if found.kind == "bad-url" else "inert", _short(unescaped(value)))
-            return
-        value, valid, target = self._target(found)
+            return _Verdict((remark("bad-url" if found.kind == "bad-url" else "inert", _short(value)),))
+        target = self._root.resolve(value, self._name)
         if target.where == resolve.LOCAL:
-            self._local(found, value, valid, target)
-        elif target.where == resolve.OUTSIDE:
-            self._say("outside-static", value, level=findings.INFO if found.kind == "sourcemap" else "")
-        elif target.where == resolve.INSECURE and found.kind != "sourcemap":
-            self._say("mixed-content", value)
-        elif target.where == resolve.EMPTY:
-            self._say("empty-url")
+            return self._local(found, value, valid, target)
+        of_map = found.kind == "sourcemap"
+        if target.where == resolve.OUTSIDE:
+            return _Verdict((remark("outside-static", value, level=INFO if of_map else ""),))
+        if target.where == resolve.INSECURE and not of_map:
+            return _Verdict((remark("mixed-content", value),))
+        return _Verdict((remark("empty-url"),)) if target.where == resolve.EMPTY else _NOTHING
 
-    def _target(self, found: Found) -> tuple[str, bool, resolve.Target]:
-        """What the payload says, whether its bytes are valid, and where it leads."""
-        payload = self._text.data[found.start : found.end]
-        if found.kind == "sourcemap":
-            value, valid = self._text.decoded(found.start, found.end)
-            return value, valid, self._root.resolve(value, self._name)
-        seen = self._seen.get(payload)
-        if seen is None:
-            if _DATA.match(payload):
-                return "", True, _ELSEWHERE
-            written, valid = self._text.decoded(found.start, found.end)
-            value = unescaped(written)
-            self._seen[payload] = seen = value, valid, self._root.resolve(value, self._name)
-        return seen
-
-    def _local(self, found: Found, value: str, valid: bool, target: resolve.Target) -> None:
+    def _local(self, found: Found, value: str, valid: bool, target: resolve.Target) -> _Verdict:
+        remarks = []
+        known = valid and target.name in self._known
         if not valid:
-            self._say("undecodable", target.name, other=self._text.charset)
-        elif target.name not in self._known:
-            self._unknown(found, target.name or value)
+            remarks.append(remark("undecodable", target.name, other=self._text.charset))
+        elif not known:
+            remarks.append(self._unknown(found, target.name or value))
         if found.context == INERT:
-            self._say("inert", target.name or value)
+            remarks.append(remark("inert", target.name or value))
         elif found.context == CUSTOM_PROPERTY and target.path[0] not in "/\\":
-            self._say("custom-property-base", value)
-        if valid and target.name in self._known:
-            self._add(found, value, target)
+            remarks.append(remark("custom-property-base", value))
+        return _Verdict(tuple(remarks), value, target if known else None)
 
-    def _unknown(self, found: Found, name: str) -> None:
-        level = findings.INFO if found.context == INERT else ""
+    def _unknown(self, found: Found, name: str) -> Remark:
         if found.kind == "sourcemap":
-            self._say("missing-map", name)
-        elif similar := self._similar(name):
-            self._say("case-mismatch", name, level=level, other=similar)
-        else:
-            self._say("missing", name, level=level)
-
-    def _add(self, found: Found, value: str, target: resolve.Target) -> None:
-        line, col = self._places.line, self._places.col
-        reference = Reference(
-            kind=found.kind,
-            start=self._places.offset(found.start),
-            end=self._places.offset(found.end),
-            value=value,
-            target=target.name,
-            path=target.path,
-            query=target.query,
-            fragment=target.fragment,
-            leaves_root=target.leaves_root,
-            context=found.context,
-            needs_cors=is_fetched_with_cors(found.kind, found.property),
-            line=line,
-            col=col,
-        )
-        self.references.append(reference)
-
-    def _say(self, code: str, what: str = "", *, level: str = "", other: str = "") -> None:
-        where = self._places
-        self.findings.append(finding(code, self._name, where.line, where.col, what, level=level, other=other))
+            return remark("missing-map", name)
+        level = INFO if found.context == INERT else ""
+        if similar := self._known.similar(name):
+            return remark("case-mismatch", name, level=level, other=similar)
+        return remark("missing", name, level=level)
 
 
 def _short(value: str) -> str:

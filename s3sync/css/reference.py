@@ -52,6 +52,8 @@ class Reference(NamedTuple):
         fragment = self.fragment if len(self.fragment) > 1 else ""
         if url[:5].lower() == "data:":
             return writing.payload(url + fragment)
+        if not (self.query or self.fragment or "?" in url or "#" in url):
+            return writing.path_payload(url)
         rest, own_hash, own_fragment = url.partition("#")
         path, own_mark, own_query = rest.partition("?")
         query = self.query or own_mark

@@ -65,9 +65,11 @@ class _Scanner:
         start = match.start()
         first = self._data[start]
         if first == _PARENTHESIS:
-            self._call("url" if match.lastgroup else self._name_before(start), start + 1)
+            certain = match.lastgroup and start - self._at >= 3
+            self._call("url" if certain else self._name_before(start), start + 1)
         elif first in grammar.STRINGS:
-            self._string(start, "image-set" if self._structure.in_image_set else "")
+            brackets = self._structure.brackets
+            self._string(start, "image-set" if brackets and brackets[-1][1] else "")
         elif first == _SLASH:
             self._comment(start)
         elif first == _BACKSLASH:
@@ -88,18 +90,20 @@ class _Scanner:
         self._at = match.end()
         if not kind:
             return
+        begin, end = match.span(1)
         # A string may also end with the sheet, even in the middle of an escape.
-        if match.end() > match.end(1) or self._data[match.end() : match.end() + 2] in (b"", b"\\"):
-            self._add(kind, match.start(1), match.end(1), context)
+        if self._at > end or self._data[end : end + 2] in (b"", b"\\"):
+            self._add(kind, begin, end, context)
         elif kind != "image-set":
-            self._add("bad-url", match.start(1), match.end(1), context)
+            self._add("bad-url", begin, end, context)
 
     def _comment(self, start: int) -> None:
         end = self._data.find(b"*/", start + 2)
-        self._at = end = len(self._data) if end < 0 else end + 2
+        end = len(self._data) if end < 0 else end
+        self._at = min(end + 2, len(self._data))
         if self._data[start + 2 : start + 3] in (b"#", b"@"):
-            match = grammar.SOURCE_MAP.match(self._data, start, end)
-            if match is not None and match[1]:
+            match = grammar.SOURCE_MAP.match(self._data, start + 2, end)
+            if match is not None:
                 self.found.append(Found("sourcemap", match.start(1), match.end(1), "", ""))
 
     def _escaped(self, start: int) -> None:

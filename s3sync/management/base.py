@@ -47,20 +47,29 @@ class Reporting:
             sys.exit(2)
         raise CommandError(message, returncode=2)
 
+    def new_report(self, **facts: Any) -> Report:
+        """The report of a run that is about to begin."""
+        return Report(**facts)
+
+    def console_class(self) -> type[Console]:
+        """What shows the run."""
+        from ..console import Console
+
+        return Console
+
     def run_and_show(self, options: dict[str, Any], work: Callable[[Run], None], wishes: PushOptions) -> None:
         """Does the work, shows it, and ends with its exit code."""
-        from ..console import Console
         from ..sync import Run
 
         command = type(self).__module__.rpartition(".")[2]
         now = datetime.now(timezone.utc)
-        report = Report(
+        report = self.new_report(
             command=command, version=__version__, run_id=f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}",
             started=_stamp(now), target=TargetFacts(alias=options["storage"] or ""), dry_run=wishes.dry_run,
             check=options.get("check", False),
         )  # fmt: skip
         show = partial(
-            Console, stream_of(self.stdout), stream_of(self.stderr), form=options["format"],
+            self.console_class(), stream_of(self.stdout), stream_of(self.stderr), form=options["format"],
             verbosity=options["verbosity"], progress=options.get("progress"), lints=self.findings_are_the_result,
         )  # fmt: skip
         unwritable: OSError | None = None

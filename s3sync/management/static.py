@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from django.core.management.base import CommandParser
 from ..conf import CSS_MISSING, CSS_URLS, conf
 from ..exceptions import ConfigurationError, S3SyncError
 from .options import Adder, Options, add_shared_options, days, delete_limit, ignored, path, whole_number
+from .questions import is_terminal
 
 if TYPE_CHECKING:
     from ..sync.static import StaticOptions
@@ -103,7 +103,7 @@ def refused(options: dict[str, Any], *, aside: IO[str]) -> S3SyncError | None:
     """
     if not options["interactive"] or options["dry_run"] or options["check"] or options["build"]:
         return None
-    if not _is_terminal():
+    if not is_terminal():
         return S3SyncError(
             "Nothing was done: standard input is no terminal, so nobody can be asked.", code="NoInput",
             hint="add --no-input to go on without a question",
@@ -134,13 +134,6 @@ def _ignore_patterns(options: dict[str, Any]) -> tuple[str, ...]:
 
 def _as_path(text: str | os.PathLike[str] | None) -> Path | None:
     return None if text is None else Path(text)
-
-
-def _is_terminal() -> bool:
-    try:
-        return sys.stdin.isatty()
-    except (AttributeError, ValueError):  # there is none, or it was closed
-        return False
 
 
 def _question(options: dict[str, Any]) -> str:

@@ -17,12 +17,12 @@ def outcome(put: Put, answer: Connection) -> Completion:
         if "x-amz-server-side-encryption-customer-algorithm" in headers:
             encryption = "SSE-C"
         return Stored(put, headers.get("etag", "").strip('"'), encryption)
-    if answer.status == 403 and _element(answer.body, "Code") == "AccessDenied":
-        return Refused(put, "AccessDenied", 403, _element(answer.body, "Message"))
+    if answer.status == 403 and element(answer.body, "Code") == "AccessDenied":
+        return Refused(put, "AccessDenied", 403, element(answer.body, "Message"))
     return HandedOver(put, str(answer.status))
 
 
-def _element(document: bytes, name: str) -> str:
+def element(document: bytes, name: str) -> str:
     """The text of the first such element; S3's error documents are flat."""
     found = re.search(rf"<{name}>([^<]*)</{name}>".encode(), document)
     return unescape(found[1].decode("utf-8", "replace"), {"&quot;": '"', "&apos;": "'"}) if found else ""

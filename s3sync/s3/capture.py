@@ -1,4 +1,4 @@
-"""Asks botocore how it would send a PUT, and proves that a `Template` says the same.
+"""Asks botocore how it would send a request, and proves that a `Template` says the same.
 
 The requests are built and signed by the storage's own client, event hooks included, and go nowhere: we work on a
 shallow copy of the client whose transport only takes note. (A `before-send` hook on the client itself would not do:
@@ -9,8 +9,9 @@ blue moon, be sent.)
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from hashlib import md5, sha256
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,8 +26,10 @@ from .objects import MD5_METADATA
 from .signing import Captured, Moment, NotFast, Template
 from .transfer import Condition, WriteParameters
 
-_AWKWARD = " a+b%2F~'\"(ü日😀)/./..//&=?#;,@:$!*|<>\\\x01\x7f"
-_EXPRESS = ("--x-s3", "--xa-s3")
+AWKWARD = " a+b%2F~'\"(ü日😀)/./..//&=?#;,@:$!*|<>\\\x01\x7f"
+"""What a key may hold that somebody on the way could write in another form."""
+EXPRESS = ("--x-s3", "--xa-s3")
+"""How the names of S3 Express' buckets and access points end."""
 
 
 @dataclass(slots=True)
@@ -65,7 +68,7 @@ def capture(
     `keys` (at least one) are some of the keys that are going to be sent: a header that one of them changes shows. Takes
     some milliseconds, sends nothing to S3, may fetch credentials. Any thread may call it while others use the client.
     """
-    if bucket.endswith(_EXPRESS):
+    if bucket.endswith(EXPRESS):
         # botocore would ask for a session first, with a request of its own.
         raise NotFast("an S3 Express bucket")
     try:
@@ -98,37 +101,47 @@ def _proven(client: Any, bucket: str, parameters: WriteParameters, probes: list[
     template = Template(requests[0], probes[0].key, probes[0].sha256)
     credentials = credentials_of(client)
     for probe, request in zip(probes, requests, strict=True):
-        if urlsplit(request.url)[:2] != urlsplit(template.url)[:2]:
-            raise NotFast("the server's address depends on the key")
-        now = Moment(dict(request.by_name())["x-amz-date"], credentials)
-        ours, theirs = probe.head_by(template, now), request.head()
-        if ours != theirs:
-            raise NotFast(f"{_first_difference(ours, theirs)} cannot be derived")
+        compare(template, request, credentials, partial(probe.head_by, template))
     return template
+
+
+def compare(template: Template, request: Captured, credentials: Any, head: Callable[[Moment], bytes]) -> None:
+    """Raises NotFast unless `head`, the template's for the same object, is what botocore would have sent."""
+    if urlsplit(request.url)[:2] != urlsplit(template.url)[:2]:
+        raise NotFast("the server's address depends on the key")
+    ours, theirs = head(Moment(dict(request.by_name())["x-amz-date"], credentials)), request.head()
+    if ours != theirs:
+        raise NotFast(f"{_first_difference(ours, theirs)} cannot be derived")
 
 
 def _probes(keys: tuple[str, ...], condition: Condition | None, carries_md5: bool) -> Iterator[_Probe]:
     """Objects that differ in all that may differ: keys, sizes (none included), ETags."""
-    for number, key in enumerate((*keys, keys[-1] + _AWKWARD)):
+    for number, key in enumerate((*keys, keys[-1] + AWKWARD)):
         stale = condition and (condition if condition.is_new else Condition(if_match=f"{number:032x}-{number + 1}"))
         yield _Probe(key, b"probe" * number, stale, carries_md5)
 
 
 def _captured(client: Any, bucket: str, parameters: WriteParameters, probe: _Probe) -> Captured:
     """What the client would send for one probe."""
-    note = _NoteTaker()
     session_of(client)  # the attribute that we replace has to be the one that sends
-    with_session(client, note).put_object(
+    return unsent(client, "PUT", lambda its: its.put_object(
         Bucket=bucket, Key=probe.key, Body=probe.body, ContentMD5=b64encode(probe.md5).decode(),
         **probe.arguments(parameters),
-    )  # fmt: skip
+    ))  # fmt: skip
+
+
+def unsent(client: Any, method: str, call: Callable[[Any], object]) -> Captured:
+    """The one request that `call`, which is given a client, would make; raises NotFast if it is not just that one."""
+    note = _NoteTaker()
+    call(with_session(client, note))
     if len(note.requests) != 1:
         # A before-send hook of the user's (moto's in-process mock is one) has answered, or there was a second request.
-        raise NotFast(f"one PUT makes {len(note.requests)} requests")
+        raise NotFast(f"one {method} makes {len(note.requests)} requests")
     request = note.requests[0]
-    if request.method != "PUT":
+    if request.method != method:
         raise NotFast(f"the request is a {request.method}")
-    return Captured(request.url, [(_text(name), _text(value)) for name, value in request.headers.items()])
+    headers = [(_text(name), _text(value)) for name, value in request.headers.items()]
+    return Captured(request.url, headers, method)
 
 
 class _NoteTaker:

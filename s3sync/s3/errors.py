@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,18 +82,81 @@ def trouble_of(error: BaseException) -> Trouble:
 
 
 def hint_for(trouble: Trouble, operation: str, bucket: str, key: str) -> str:
-    """What is missing and what to do, in one sentence; empty where S3's own words have to do."""
-    action = {
-        "ListObjectsV2": f"s3:ListBucket on {bucket}", "PutObject": f"s3:PutObject on {bucket}/{key}",
-        "PutObjectAcl": f"s3:PutObject and s3:PutObjectAcl on {bucket}/{key}",
-        "HeadObject": f"s3:GetObject on {bucket}/{key}", "DeleteObject": f"s3:DeleteObject on {bucket}/{key}",
-        "CopyObject": f"s3:GetObject and s3:PutObject on {bucket}/{key}",
-        "GetObjectAcl": f"s3:GetObjectAcl on {bucket}/{key}",
-    }.get(operation, f"permission for {operation} on {bucket}/{key}")  # fmt: skip
+    """What is missing and what to do, in one sentence; empty where S3's own words have to do.
+
+    `operation` is S3's name for the call, or what `writing` gives.
+    """
     if trouble.code in ("AccessDenied", "403", "Forbidden"):
-        return f"needs {action}"
+        return _missing_right(trouble.message, operation, bucket, key)
     region = repr(trouble.region) if trouble.region else "the bucket's region"
     return _HINTS.get(trouble.code, "").format(bucket=bucket, region=region)
+
+
+_ON_BUCKET = {
+    "ListObjectsV2": "ListBucket", "ListObjects": "ListBucket", "HeadBucket": "ListBucket",
+    "ListObjectVersions": "ListBucketVersions", "ListMultipartUploads": "ListBucketMultipartUploads",
+    "GetPublicAccessBlock": "GetBucketPublicAccessBlock", "GetBucketEncryption": "GetEncryptionConfiguration",
+    "GetBucketCors": "GetBucketCORS", "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    **{name: name for name in (
+        "GetBucketAcl", "GetBucketLocation", "GetBucketOwnershipControls", "GetBucketPolicy", "GetBucketPolicyStatus",
+        "GetBucketRequestPayment", "GetBucketVersioning", "GetBucketWebsite",
+    )},
+}  # fmt: skip
+_ON_OBJECT = {
+    "HeadObject": "GetObject", "CreateMultipartUpload": "PutObject", "UploadPart": "PutObject",
+    "CompleteMultipartUpload": "PutObject", "ListParts": "ListMultipartUploadParts",
+    **{name: name for name in (
+        "GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload", "GetObjectAcl", "GetObjectTagging",
+        "PutObjectAcl", "PutObjectTagging",
+    )},
+}  # fmt: skip
+"""Operation -> the action that it needs ("Required permissions for Amazon S3 API operations", User Guide)."""
+_WHOLE = {
+    # Its grants are copied by us, and its tags by S3.
+    "CopyObject": "GetObject+PutObject+PutObjectAcl",
+    "PutObjectAcl": "PutObject+PutObjectAcl",  # of a write that carries an ACL, too
+}
+_SAID = re.compile(
+    r"not authorized to perform: (?P<action>[\w-]+:\w+)(?: on resource: \"?(?P<resource>[^\s\"]+)\"?)?(?P<why>.*)",
+    re.DOTALL,
+)
+"""The message that S3 gives within an account ("Troubleshoot access denied errors in Amazon S3", User Guide)."""
+
+
+def _missing_right(message: str, operation: str, bucket: str, key: str) -> str:
+    """By S3's own words, where it has any: a PutObject may also lack a right to its ACL, its tags or the KMS key."""
+    if "BlockPublicAcls" in message:
+        return (
+            f"Block Public Access of {bucket} or its account refuses public ACLs: remove default_acl (and ACL or "
+            "Grant* in object_parameters) from the storage; make objects public by a bucket policy instead"
+        )
+    said = _SAID.search(message)
+    if said is None:
+        return f"needs {_action_of(operation, bucket, key)}"
+    action, resource = said["action"], said["resource"]
+    if action.startswith("s3:"):
+        on_bucket = action.removeprefix("s3:") in _ON_BUCKET.values()
+        resource = bucket if on_bucket else f"{bucket}/{key}"  # as in all other hints, so that equal ones are counted
+    denied = re.search(r"explicit deny in an? ([\w -]*policy|[\w -]*boundary)", said["why"])
+    reason = f", which a Deny in the {denied[1]} forbids" if denied else ""
+    return f"needs {action} on {resource}{reason}" if resource else f"needs {action}{reason}"
+
+
+def _action_of(operation: str, bucket: str, key: str) -> str:
+    if operation in _ON_BUCKET:
+        return f"s3:{_ON_BUCKET[operation]} on {bucket}"
+    calls = _WHOLE.get(operation, operation).split("+")
+    *others, last = [f"s3:{_ON_OBJECT[call]}" if call in _ON_OBJECT else f"permission for {call}" for call in calls]
+    actions = f"{', '.join(others)} and {last}" if others else last
+    return f"{actions} on {bucket}/{key}"
+
+
+def writing(params: Mapping[str, Any]) -> str:
+    """A PutObject with these parameters, by the operations whose rights it needs ("PutObject", Amazon S3 API)."""
+    operation = "PutObject"
+    if any(name == "ACL" or name.startswith("Grant") for name in params):
+        operation += "+PutObjectAcl"
+    return operation + "+PutObjectTagging" if "Tagging" in params else operation
 
 
 _HINTS = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree
 
@@ -24,20 +24,42 @@ class BrokenListing(Exception):
     """The server's answer was no whole listing."""
 
 
-class Page:
+class Listed(NamedTuple):
+    """An object as listed, with what bears on who can read it."""
+
+    key: str
+    size: int
+    etag: str
+    """Unquoted."""
+    modified: str
+    """ISO 8601, UTC, as the server wrote it."""
+    storage_class: str
+    owner_id: str | None
+    """Canonical id; None where the server does not tell."""
+
+
+Item = TypeVar("Item")
+_Contents = Iterator[tuple[str, dict[str, str], ElementTree.Element]]
+"""Of each object its key, decoded, the texts of its elements and its own element."""
+
+
+class Page(Generic[Item]):
     """One page of at most 1,000 objects."""
 
     __slots__ = ("next_token", "objects")
 
-    def __init__(self, objects: list[RemoteObject], next_token: str | None) -> None:
+    def __init__(self, objects: list[Item], next_token: str | None) -> None:
         self.objects, self.next_token = objects, next_token
 
 
-class Listing:
+class _Pages(Generic[Item]):
     """All objects under a prefix, in the server's order, fetched a page ahead by a thread of its own.
 
     `requests` counts ListObjectsV2 calls; `skew` is the server's clock minus ours in seconds, by its `Date`.
     """
+
+    _ALSO: Mapping[str, Any] = {}
+    """Further arguments of each call."""
 
     def __init__(self, client: Any, bucket: str, prefix: str) -> None:
         self._tap = _Tap(client._endpoint.http_session)
@@ -46,15 +68,15 @@ class Listing:
         self.requests = 0
         self.skew = 0.0
         self._closed = threading.Event()
-        self._first: Page | None = None
+        self._first: Page[Item] | None = None
 
     def open(self) -> None:
         """Fetches the first page. Raises what botocore raises: this is where wrong credentials and buckets show."""
         self._first = self._fetch(None)
 
-    def __iter__(self) -> Iterator[RemoteObject]:
+    def __iter__(self) -> Iterator[Item]:
         page, self._first = self._first or self._fetch(None), None
-        pages: queue.Queue[Page | BaseException | None] = queue.Queue(maxsize=2)
+        pages: queue.Queue[Page[Item] | BaseException | None] = queue.Queue(maxsize=2)
         if page.next_token is None:
             yield from page.objects
             return
@@ -72,8 +94,8 @@ class Listing:
         finally:
             self._closed.set()
 
-    def _fetch_ahead(self, token: str | None, pages: queue.Queue[Page | BaseException | None]) -> None:
-        result: Page | BaseException | None = None
+    def _fetch_ahead(self, token: str | None, pages: queue.Queue[Page[Item] | BaseException | None]) -> None:
+        result: Page[Item] | BaseException | None = None
         try:
             while token is not None and not self._closed.is_set():
                 page = self._fetch(token)
@@ -83,7 +105,9 @@ class Listing:
             result = error
         self._hand_on(pages, result)
 
-    def _hand_on(self, pages: queue.Queue[Page | BaseException | None], item: Page | BaseException | None) -> None:
+    def _hand_on(
+        self, pages: queue.Queue[Page[Item] | BaseException | None], item: Page[Item] | BaseException | None
+    ) -> None:
         while not self._closed.is_set():
             try:
                 pages.put(item, timeout=0.2)
@@ -91,12 +115,12 @@ class Listing:
             except queue.Full:
                 continue
 
-    def _fetch(self, token: str | None) -> Page:
+    def _fetch(self, token: str | None) -> Page[Item]:
         for left in reversed(range(_TRIES)):
             self.requests += 1
             body = self._list(token)
             try:
-                page = parse_page(body)
+                page = self._parse(body)
                 break
             except (ElementTree.ParseError, ValueError, KeyError) as error:
                 if not left:
@@ -106,11 +130,14 @@ class Listing:
         return page
 
     def _list(self, token: str | None) -> bytes:
-        arguments = {"Bucket": self._bucket, "Prefix": self._prefix, "EncodingType": "url"}
+        arguments = {"Bucket": self._bucket, "Prefix": self._prefix, "EncodingType": "url", **self._ALSO}
         if token is not None:
             arguments["ContinuationToken"] = token
         self._note_clock(self._client.list_objects_v2(**arguments))
         return self._tap.body
+
+    def _parse(self, body: bytes) -> Page[Item]:
+        raise NotImplementedError
 
     def _note_clock(self, answer: Any) -> None:
         date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
@@ -121,6 +148,22 @@ class Listing:
                 return
             # The header holds whole seconds and has travelled: less than two seconds says nothing.
             self.skew = skew if abs(skew) > 2.0 else 0.0
+
+
+class Listing(_Pages[RemoteObject]):
+    """The objects under a prefix, as a push needs them."""
+
+    def _parse(self, body: bytes) -> Page[RemoteObject]:
+        return parse_page(body)
+
+
+class OwnedListing(_Pages[Listed]):
+    """The same with owners and storage classes, which makes pages half as large again."""
+
+    _ALSO: Mapping[str, Any] = {"FetchOwner": True}
+
+    def _parse(self, body: bytes) -> Page[Listed]:
+        return parse_owned_page(body)
 
 
 class _Tap:
@@ -149,29 +192,53 @@ class _Raw:
         yield self._body
 
 
-def parse_page(body: bytes) -> Page:
-    """Reads one answer of ListObjectsV2. Raises ParseError or ValueError if it is not one, whole.
+def parse_page(body: bytes) -> Page[RemoteObject]:
+    """Reads one answer of ListObjectsV2. Raises ParseError or ValueError if it is not one, whole."""
+    root, namespace = _root(body)
+    objects = [
+        RemoteObject(key, int(found["Size"]), found.get("ETag", "").strip('"'), found.get("LastModified", ""))
+        for key, found, _ in _contents(root, namespace, ("Key", "Size", "ETag", "LastModified"))
+    ]
+    return Page(objects, _next_token(root, namespace))
 
-    Keys come URL-encoded (`encoding-type=url`), as XML 1.0 can't hold all characters that a key may have.
-    """
+
+def parse_owned_page(body: bytes) -> Page[Listed]:
+    """The same of one that was asked for with `fetch-owner`."""
+    root, namespace = _root(body)
+    owner = f"{namespace}Owner/{namespace}ID"
+    objects = [
+        Listed(
+            key, int(found["Size"]), found.get("ETag", "").strip('"'), found.get("LastModified", ""),
+            found.get("StorageClass") or "STANDARD", element.findtext(owner) or None,
+        )
+        for key, found, element in _contents(root, namespace, ("Key", "Size", "ETag", "LastModified", "StorageClass"))
+    ]  # fmt: skip
+    return Page(objects, _next_token(root, namespace))
+
+
+def _root(body: bytes) -> tuple[ElementTree.Element, str]:
     root = ElementTree.fromstring(body)
     namespace, _, tag = root.tag.rpartition("}")
     if tag != "ListBucketResult":
         raise ValueError(f"<{tag}> instead of <ListBucketResult>")
-    namespace = namespace + "}" if namespace else ""
+    return root, namespace + "}" if namespace else ""
+
+
+def _contents(root: ElementTree.Element, namespace: str, wanted: Sequence[str]) -> _Contents:
+    """Keys come URL-encoded (`encoding-type=url`), as XML 1.0 can't hold all characters that a key may have."""
     encoded = root.findtext(namespace + "EncodingType") == "url"
-    names = {namespace + name: name for name in ("Key", "Size", "ETag", "LastModified")}
-    objects = []
+    names = {namespace + name: name for name in wanted}
     for contents in root.iter(namespace + "Contents"):
         found = {names[child.tag]: child.text or "" for child in contents if child.tag in names}
         key = found["Key"]
         if encoded and ("%" in key or "+" in key):
             key = unquote_plus(key)
-        objects.append(RemoteObject(
-            key, int(found["Size"]), found.get("ETag", "").strip('"'), found.get("LastModified", "")
-        ))  # fmt: skip
+        yield key, found, contents
+
+
+def _next_token(root: ElementTree.Element, namespace: str) -> str | None:
     truncated = (root.findtext(namespace + "IsTruncated") or "false") == "true"
     token = root.findtext(namespace + "NextContinuationToken") if truncated else None
     if truncated and not token:
         raise ValueError("the page is truncated but names no next one")
-    return Page(objects, token)
+    return token

@@ -31,12 +31,14 @@ class Listener(Protocol):
 class Pool:
     """Keep-alive connections to one origin, of one event loop; lives in that loop's thread."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, listener: Listener) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, listener: Listener, *, keeps_bodies: bool = False
+    ) -> None:
         self.origin: Origin | None = None
         """Set before the first connection is asked for."""
         self.busy = 0
         """Connections with a request under way."""
-        self._loop, self._listener = loop, listener
+        self._loop, self._listener, self._keeps_bodies = loop, listener, keeps_bodies
         self._connections: set[Connection] = set()
         self._idle: list[Connection] = []  # the warmest last
         self._opening: set[asyncio.Task[None]] = set()
@@ -106,7 +108,7 @@ class Pool:
     async def _open(self) -> None:
         origin = self.origin
         assert origin is not None
-        made = Connection(self, self._buffer)
+        made = Connection(self, self._buffer, keeps_bodies=self._keeps_bodies)
         opening = self._loop.create_connection(lambda: made, origin.host, origin.port, ssl=origin.tls)
         try:
             await asyncio.wait_for(opening, origin.connect_timeout)

@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 for PUTs whose shape botocore has shown us.
+"""AWS Signature Version 4 for requests whose shape botocore has shown us.
 
 A `Template` is made from one request of botocore's and writes the same request for any other object. Whether it really
 does is for `capture` to prove, with botocore as the referee.
@@ -87,6 +87,7 @@ class Captured:
 
     url: str
     headers: list[tuple[str, str]]
+    method: str = "PUT"
 
     @property
     def host(self) -> str:
@@ -100,9 +101,10 @@ class Captured:
 
     def head(self) -> bytes:
         """The request's head in our own spelling: our order, without what belongs to the single call."""
-        path = urlsplit(self.url).path
+        parts = urlsplit(self.url)
+        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
         kept = [f"{name}: {value}\r\n" for name, value in self.headers if name.lower() not in PER_CALL]
-        return f"PUT {path} HTTP/1.1\r\nHost: {self.host}\r\n{''.join(kept)}\r\n".encode("ascii")
+        return f"{self.method} {target} HTTP/1.1\r\nHost: {self.host}\r\n{''.join(kept)}\r\n".encode("ascii")
 
 
 class Template:
@@ -112,6 +114,11 @@ class Template:
     credentials, and once per object the rest, so that one head costs some ten microseconds.
     """
 
+    QUERY = ""
+    """What follows the `?` of the address; it names a sub-resource and has no value."""
+    NEEDED = frozenset({"content-length", "content-md5", "x-amz-date"})
+    """Headers without which the request has another form than expected."""
+
     def __init__(self, request: Captured, key: str, payload_sha256: str) -> None:
         """`request` is botocore's for `key`; raises NotFast if it has a form that we don't write."""
         headers = request.by_name()
@@ -119,7 +126,7 @@ class Template:
         scope = _AUTHORIZATION.fullmatch(values.get("authorization", ""))
         if scope is None:
             raise NotFast("the request is not signed with Signature Version 4")
-        _refuse_other_forms(request, headers, key)
+        _refuse_other_forms(request, headers, key, self.QUERY, self.NEEDED)
         self.url = request.url
         self.region, self.service, self._signed = scope["region"], scope["service"], scope["signed"]
         self.signs_payload = values.get("x-amz-content-sha256") != UNSIGNED
@@ -128,7 +135,7 @@ class Template:
         self._has_token = "x-amz-security-token" in values
         self._has_etag = "if-match" in values
         self._prefix = urlsplit(request.url).path.removesuffix(quote_key(key))
-        self._canonical_text = self._canonical(values | {"host": request.host})
+        self._canonical_text = self._canonical(request, values | {"host": request.host})
         self._head_text = self._written(request)
         self._moment: Moment | None = None
         self._canonical_now = self._head_now = ""
@@ -183,7 +190,7 @@ class Template:
         self._inner.update(f"{ALGORITHM}\n{now.date}\n{scope}\n".encode())
         self._moment = now
 
-    def _canonical(self, values: dict[str, str]) -> str:
+    def _canonical(self, request: Captured, values: dict[str, str]) -> str:
         """The canonical request, as a text to be filled twice."""
         names = self._signed.split(";")
         if unknown := set(names) - set(values):
@@ -193,14 +200,16 @@ class Template:
         # Signed values are trimmed and their inner spaces folded; the wire carries them as they are.
         lines = "".join(f"{name}:{self._field(name, ' '.join(values[name].split()))}\n" for name in names)
         payload = "%%(sha)s" if self.signs_payload else UNSIGNED
-        return f"PUT\n%%(path)s\n\n{lines}\n{self._signed}\n{payload}"
+        query = f"{self.QUERY}=" if self.QUERY else ""
+        return f"{request.method}\n%%(path)s\n{query}\n{lines}\n{self._signed}\n{payload}"
 
     def _written(self, request: Captured) -> str:
         lines = [f"Host: {_escape(_escape(request.host))}\r\n"]
         for name, value in request.headers:
             if name.lower() not in PER_CALL:
                 lines.append(f"{_escape(_escape(name))}: {self._field(name.lower(), value)}\r\n")
-        return "PUT %%(path)s HTTP/1.1\r\n" + "".join(lines) + "\r\n"
+        target = "%%(path)s" + (f"?{self.QUERY}" if self.QUERY else "")
+        return f"{request.method} {target} HTTP/1.1\r\n{''.join(lines)}\r\n"
 
     def _field(self, name: str, value: str) -> str:
         """What stands for a header's value: a mark to be filled, or the value itself where it is always the same."""
@@ -222,10 +231,12 @@ _MARKS = {
 }
 
 
-def _refuse_other_forms(request: Captured, headers: list[tuple[str, str]], key: str) -> None:
+def _refuse_other_forms(
+    request: Captured, headers: list[tuple[str, str]], key: str, query: str, needed: frozenset[str]
+) -> None:
     """Raises NotFast for all that a template cannot say: nothing here is guessed at."""
     parts, names = urlsplit(request.url), [name for name, _ in headers]
-    if parts.query or parts.fragment or not parts.path.endswith(quote_key(key)):
+    if parts.query != query or parts.fragment or not parts.path.endswith(quote_key(key)):
         raise NotFast(f"the address has another form than expected: {parts.path}?{parts.query}")
     if twice := {name for name in names if names.count(name) > 1}:
         raise NotFast(f"sent more than once: {', '.join(sorted(twice))}")
@@ -236,7 +247,7 @@ def _refuse_other_forms(request: Captured, headers: list[tuple[str, str]], key: 
         raise NotFast("the payload goes out in signed chunks or with a trailing checksum")
     if express := [name for name in names if name.startswith("x-amz-s3session")]:
         raise NotFast(f"an S3 Express session ({express[0]})")
-    if missing := {"content-length", "content-md5", "x-amz-date"} - set(names):
+    if missing := needed - set(names):
         raise NotFast(f"expected but absent: {', '.join(sorted(missing))}")
 
 

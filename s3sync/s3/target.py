@@ -137,6 +137,11 @@ class Target:
         return _overrides(self.storage, "_save") or _overrides(self.storage, "_get_write_parameters")
 
     @cached_property
+    def decides_by_key(self) -> bool:
+        """Whether the class may write each object with other parameters."""
+        return any(_overrides(self.storage, name) for name in ("get_object_parameters", "_get_write_parameters"))
+
+    @cached_property
     def has_own_keys(self) -> bool:
         """Whether the class has its own rule for keys, so that nobody can tell a key's name."""
         return _overrides(self.storage, "_normalize_name")
@@ -245,14 +250,16 @@ class Target:
 
     def storage_facts(self, key: str) -> StorageFacts:
         """What the storage says about who reads the object under this key."""
-        params = self._told_parameters(key)
-        signed = bool(self.storage.querystring_auth)
-        if self.storage.custom_domain:
-            signed = signed and self.storage.cloudfront_signer is not None
-        if params is None:
-            return StorageFacts(acl=None, url_is_signed=signed, acl_is_told=False)
-        grants = tuple(str(value) for name, value in params.items() if name.startswith("Grant"))
-        return StorageFacts(acl=params.get("ACL"), url_is_signed=signed, grants=grants)
+        params, storage = self._told_parameters(key), self.storage
+        wants = bool(storage.querystring_auth)
+        signs = storage.cloudfront_signer is not None
+        domain = str(storage.custom_domain or "")
+        grants = tuple(str(value) for name, value in (params or {}).items() if name.startswith("Grant"))
+        return StorageFacts(
+            acl=None if params is None else params.get("ACL"), grants=grants, acl_is_told=params is not None,
+            url_is_signed=wants and (signs or not domain), wants_signed=wants, custom_domain=bool(domain),
+            custom_domain_is_s3=domain.partition("/")[0].endswith(_AWS_DOMAINS), custom_domain_signs=signs,
+        )  # fmt: skip
 
     def _told_parameters(self, key: str) -> Mapping[str, Any] | None:
         """What the object under this key would be written with; None if only its content could tell."""

@@ -1,4 +1,4 @@
-"""HTTP/1.1 for one purpose: PUT a body, read the answer, use the connection again.
+"""HTTP/1.1 for one purpose: send a request, read the answer, use the connection again.
 
 Framing is RFC 9112's, by httptools (llhttp, without leniencies). What is not a complete, well-framed answer to the
 request under way is "broken": the caller never has to wonder what a half answer means.
@@ -85,9 +85,12 @@ class Owner(Protocol):
 class Connection(asyncio.BufferedProtocol):
     """One keep-alive connection with at most one request under way. Lives in the event loop's thread."""
 
-    def __init__(self, owner: Owner, buffer: memoryview) -> None:
-        """`buffer` takes what is read; the connections of a loop share it, as each read is parsed before the next."""
-        self._owner, self._buffer = owner, buffer
+    def __init__(self, owner: Owner, buffer: memoryview, *, keeps_bodies: bool = False) -> None:
+        """`buffer` takes what is read; the connections of a loop share it, as each read is parsed before the next.
+
+        `keeps_bodies`: those of 200s too.
+        """
+        self._owner, self._buffer, self._keeps_bodies = owner, buffer, keeps_bodies
         self._parser = httptools.HttpResponseParser(self)
         self._transport: Any = None
         self._unsent = memoryview(b"")
@@ -103,7 +106,7 @@ class Connection(asyncio.BufferedProtocol):
         self.headers: dict[str, str] = {}
         """Of the answer; names in small letters, and only those that somebody reads."""
         self.body = b""
-        """Of an answer other than 200, at most `BODY_KEPT` bytes."""
+        """Of an answer other than 200 (or any: `keeps_bodies`), at most `BODY_KEPT` bytes."""
 
     @property
     def reusable(self) -> bool:
@@ -187,7 +190,7 @@ class Connection(asyncio.BufferedProtocol):
             self.status = self._parser.get_status_code()
 
     def on_body(self, body: bytes) -> None:
-        if self.status != 200 and len(self.body) < BODY_KEPT and not self._complete:
+        if (self.status != 200 or self._keeps_bodies) and len(self.body) < BODY_KEPT and not self._complete:
             self.body = (self.body + body)[:BODY_KEPT]
 
     def on_message_complete(self) -> None:

@@ -1,0 +1,99 @@
+"""Which of S3's actions each command calls, as far as its options decide.
+
+Found by counting what the commands send; `tests/test_least_privilege.py` holds them to it. An action is a policy's
+("Required permissions for Amazon S3 API operations", Amazon S3 User Guide): HeadObject needs s3:GetObject, each call of
+an upload in parts s3:PutObject, and no command lists parts. A condition on an ETag needs s3:GetObject too ("Enforce
+conditional deletes on Amazon S3 buckets").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+
+class CannotExpress(ValueError):
+    """No such document says what is meant; the message tells why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a command calls. Actions without their `s3:`."""
+
+    lists: bool = False
+    """Whether it lists the objects under the location."""
+    objects: frozenset[str] = frozenset()
+    bucket: frozenset[str] = frozenset()
+    account: frozenset[str] = frozenset()
+    with_acl: frozenset[str] = frozenset()
+    """On objects, where the storage sends an ACL."""
+    with_tags: frozenset[str] = frozenset()
+    """On objects, where the storage sends tags."""
+
+    def __or__(self, other: Needs) -> Needs:
+        return Needs(
+            self.lists or other.lists, self.objects | other.objects, self.bucket | other.bucket,
+            self.account | other.account, self.with_acl | other.with_acl, self.with_tags | other.with_tags,
+        )  # fmt: skip
+
+    @property
+    def looking(self) -> Needs:
+        """What of it is left where nothing is written."""
+        reads = [_reads(part) for part in (self.objects, self.with_acl, self.with_tags)]
+        return Needs(self.lists, reads[0], self.bucket, self.account, reads[1], reads[2])
+
+
+def _reads(actions: frozenset[str]) -> frozenset[str]:
+    return frozenset(action for action in actions if action.startswith("Get"))
+
+
+def _set(*names: str) -> frozenset[str]:
+    return frozenset(names)
+
+
+_PUSH = Needs(
+    True, _set("PutObject", "GetObject", "AbortMultipartUpload"), with_acl=_set("PutObjectAcl"),
+    with_tags=_set("PutObjectTagging"),
+)  # fmt: skip
+_DELETE = Needs(objects=_set("DeleteObject"))
+_CHECK_METADATA = Needs(with_acl=_set("GetObjectAcl"))
+# The copy carries the ACL that the object has, whoever has set it, and its tags.
+_FIX_METADATA = Needs(objects=_set("GetObjectAcl", "PutObjectAcl"), with_tags=_set("GetObjectTagging"))
+_VERIFY = Needs(
+    True, _set("GetObjectAcl"),
+    _set("GetBucketAcl", "GetBucketLocation", "GetBucketOwnershipControls", "GetBucketPolicy", "GetBucketPolicyStatus",
+         "GetBucketPublicAccessBlock", "GetBucketRequestPayment"),
+    _set("GetAccountPublicAccessBlock"),
+)  # fmt: skip
+_VERSIONS = Needs(objects=_set("GetObjectVersionAcl"), bucket=_set("ListBucketVersions"))
+# A HEAD tells the version, and a call that names one has an action of its own.
+_FIX = Needs(objects=_set("GetObject", "GetObjectVersionAcl", "PutObjectAcl", "PutObjectVersionAcl"))
+_METADATA = {"--check-metadata": _CHECK_METADATA, "--fix-metadata": _FIX_METADATA}
+
+COMMANDS: Final[Mapping[str, tuple[Needs, Mapping[str, Needs]]]] = MappingProxyType({
+    "s3_push_media": (_PUSH, {"--delete": _DELETE, **_METADATA}),
+    "collectstatic": (_PUSH, {"--clear": _DELETE, "--prune": _DELETE, **_METADATA}),
+    "s3_verify_acl": (_VERIFY, {"--all-versions": _VERSIONS, "--fix": _FIX}),
+    "s3_lint_css": (Needs(), {}),
+})  # fmt: skip
+"""Command -> what it always needs, and what some of its options need besides."""
+LOOKING: Final = ("--check", "--dry-run")
+_IDLE = ("--s3",)
+_NAMES = {"s3_collectstatic": "collectstatic"}
+
+
+def needs_of(command: str) -> Needs:
+    """What a command line such as `s3_push_media --delete` needs. Raises CannotExpress for one that nobody knows."""
+    name, *options = command.split() or [""]
+    name = _NAMES.get(name, name)
+    if name not in COMMANDS:
+        raise CannotExpress(f"{name!r} is none of the commands {', '.join(COMMANDS)}")
+    needs, by_option = COMMANDS[name]
+    for option in options:
+        if option not in (*by_option, *LOOKING, *_IDLE):
+            known = ", ".join((*by_option, *LOOKING))
+            raise CannotExpress(f"{option!r} is none of the options of {name} that bear on permissions: {known}")
+        needs |= by_option.get(option, Needs())
+    return needs.looking if any(option in LOOKING for option in options) else needs
