@@ -209,3 +209,45 @@ def test_lint(project: Project, s3: Any, bucket: str) -> None:
     assert [("css-needs-cors", "css/parts/menu.css", 2)] == [
         (f["id"], f["name"], f["line"]) for f in result.report["findings"]
     ]
+
+
+@ON_MOTO
+def test_a_signature_of_ones_own_is_not_baked_in_either(project: Project, s3: Any, bucket: str) -> None:
+    """collectstatic --s3, where url() is overridden and adds a token"""
+    backends = (
+        "from storages.backends.s3 import S3StaticStorage\n\nclass Own(S3StaticStorage):\n"
+        "    def url(self, name, *args, **how):\n"
+        "        return f'https://cdn.example.com/{name}?token=SECRET'\n"
+    )
+    project.configure_static("backends.Own", backends=backends)
+    make_site(project)
+
+    assert (5, "CssDenied") == (project.collect().code, project.collect().report["error"]["code"])
+    assert 0 == project.collect("--css-urls", "absolute").code
+    assert "url(https://cdn.example.com/img/dot.png)" in css(s3, bucket, "css/parts/menu.css")
+
+
+@ON_MOTO
+def test_a_class_that_post_processes_itself_cannot_have_modes(project: Project, s3: Any, bucket: str) -> None:
+    """collectstatic --s3 --css-urls redirect, where hashed_name() is overridden; and on a private target"""
+    backends = (
+        "from storages.backends.s3 import S3ManifestStaticStorage\n\nclass Own(S3ManifestStaticStorage):\n"
+        "    max_post_process_passes = 10\n"
+    )
+    (project.root / "urls.py").write_text(URLS)
+    project.configure_static("backends.Own", backends=backends, settings=MOUNTED, querystring_auth=True)
+    make_site(project)
+
+    result = project.collect("--css-urls", "redirect")
+
+    assert (5, "CssMode") == (result.code, result.report["error"]["code"]), result
+    assert set() == keys(s3, bucket)
+
+
+@ON_MOTO
+def test_redirect_needs_the_view(project: Project, s3: Any, bucket: str) -> None:
+    """collectstatic --s3 --css-urls redirect, on a public target, with the view not mounted"""
+    project.configure_static()
+    make_site(project)
+    result = project.collect("--css-urls", "redirect")
+    assert (5, "CssDenied") == (result.code, result.report["error"]["code"]), result

@@ -281,12 +281,11 @@ def test_the_first_file_found_wins(project: Project, s3: Any, bucket: str) -> No
 
 @ON_MOTO
 def test_links_out_of_the_static_folders_are_followed_with_a_warning(project: Project, s3: Any, bucket: str) -> None:
-    """collectstatic --s3 --no-input, with a link to a folder and one that leads nowhere"""
+    """collectstatic --s3 --no-input, with a link to a folder, and with one that leads nowhere"""
     project.configure_static()
     (project.root / "modules").mkdir()
     (project.root / "modules" / "x.js").write_text("x")
     (project.assets / "vendor").symlink_to(project.root / "modules")
-    (project.assets / "dangling.js").symlink_to(project.root / "nowhere.js")
 
     result = project.collect()
 
@@ -295,7 +294,10 @@ def test_links_out_of_the_static_folders_are_followed_with_a_warning(project: Pr
     (found,) = result.report["findings"]
     assert ("static-outside", "warning") == (found["id"], found["level"])
     assert "vendor/x.js" in found["detail"]
-    assert "link" == result.item("dangling.js")["reason"]
+    (project.assets / "dangling.js").symlink_to(project.root / "nowhere.js")
+    result = project.collect()
+    assert 4 == result.code, result
+    assert "Missing" == result.item("dangling.js")["error"]["code"]
 
 
 @ON_MOTO
@@ -623,3 +625,218 @@ def test_names_that_s3_and_django_write_differently(project: Project, s3: Any, b
     assert f"url('{paths['img/sp ace.png'].replace(' ', '%20')}')" in sheet
     assert f"url({paths['noext']})" in sheet
     assert {"listed", "scanned", "unchanged"} == set(project.collect().counts)
+
+
+# What may never be lost, and what no manifest may name
+
+
+def own_class(project: Project, body: str, **options: Any) -> None:
+    """Configures a manifest storage with more in it."""
+    code = "from storages.backends.s3 import S3ManifestStaticStorage\n\nclass Own(S3ManifestStaticStorage):\n"
+    project.configure_static("backends.Own", backends=code + body, **options)
+
+
+def assert_whole(s3: Any, bucket: str) -> dict[str, str]:
+    """All that the live manifest names is there."""
+    paths = manifest(s3, bucket)
+    assert {f"static/{stored}" for stored in paths.values()} <= keys(s3, bucket)
+    return paths
+
+
+@ON_MOTO
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_class_that_writes_while_it_processes_leaves_the_sources(
+    project: Project, s3: Any, bucket: str, dry: bool
+) -> None:
+    """collectstatic --s3 [--dry-run], where post_process() writes over what it is given"""
+    own_class(project, (
+        "    def post_process(self, paths, dry_run=False, **options):\n"
+        "        for name in paths:\n"
+        "            self._save(name, __import__('django').core.files.base.ContentFile(b'MINIFIED'))\n"
+        "            yield name, name, True\n"
+    ))  # fmt: skip
+    path = project.asset("a.js", "source")
+
+    result = project.collect(*["--dry-run"] * dry)
+
+    assert 0 == result.code, result
+    assert "source" == path.read_text()
+    assert {"static/a.js"} == keys(s3, bucket) or dry
+    assert dry or b"MINIFIED" == content(s3, bucket, "static/a.js")
+
+
+@ON_MOTO
+@pytest.mark.parametrize("option", [("--prefix", "css/"), ("--no-post-process",)])
+def test_clear_needs_to_know_the_manifest(project: Project, s3: Any, bucket: str, option: tuple[str, ...]) -> None:
+    """collectstatic --s3 --clear --prefix css/ | --no-post-process, on a manifest storage"""
+    project.configure_static(S3_MANIFEST)
+    make_site(project)
+    assert 0 == project.collect().code
+    project.asset("css/site.css", "a{}")
+
+    result = project.collect("--clear", *option)
+
+    assert (5, "ManifestUnknown") == (result.code, result.report["error"]["code"]), result
+    assert_whole(s3, bucket)
+
+
+@ON_MOTO
+@pytest.mark.parametrize("options", [(), ("--clear",)])
+def test_an_empty_collection_is_no_deploy(project: Project, s3: Any, bucket: str, options: tuple[str, ...]) -> None:
+    """collectstatic --s3 [--clear] on a manifest storage, when no file is found any more"""
+    project.configure_static(S3_MANIFEST)
+    path = project.asset("a.txt", "a")
+    assert 0 == project.collect().code
+    path.unlink()
+
+    result = project.collect(*options)
+
+    assert (5, "EmptyCollection") == (result.code, result.report["error"]["code"]), result
+    assert {"a.txt"} == set(assert_whole(s3, bucket))
+
+
+@ON_MOTO
+def test_a_folder_that_is_not_there_deletes_nothing(project: Project, s3: Any, bucket: str) -> None:
+    """collectstatic --s3 --clear, with a folder that is not mounted; and with a link that leads nowhere"""
+    project.configure_static(settings="STATICFILES_DIRS = [BASE_DIR / 'assets', BASE_DIR / 'mounted']")
+    project.asset("a.txt", "a")
+    (project.root / "mounted").mkdir()
+    (project.root / "mounted" / "b.txt").write_text("b")
+    assert 0 == project.collect().code
+    shutil.rmtree(project.root / "mounted")
+
+    result = project.collect("--clear")
+
+    assert (5, "IncompleteCollection") == (result.code, result.report["error"]["code"]), result
+    (project.root / "mounted").mkdir()
+    (project.root / "mounted" / "lost").symlink_to(project.root / "nowhere")
+    assert 4 == project.collect("--clear").code
+    assert {"static/a.txt", "static/b.txt"} == keys(s3, bucket)
+
+
+@ON_MOTO
+def test_ignore_is_about_files_not_about_hashed_names(project: Project, s3: Any, bucket: str) -> None:
+    """collectstatic --s3 --ignore app.*.css --ignore vendor/*, with a prefix in STATICFILES_DIRS"""
+    project.configure_static(S3_MANIFEST, settings="STATICFILES_DIRS = [('vendor', BASE_DIR / 'assets')]")
+    project.asset("app.css", "a{}")
+
+    result = project.collect("--ignore", "app.*.css", "--ignore", "vendor/*")
+
+    assert 0 == result.code, result
+    assert {"vendor/app.css"} == set(assert_whole(s3, bucket))
+
+
+@ON_MOTO
+def test_secrets_are_in_no_manifest(project: Project, s3: Any, bucket: str) -> None:
+    """collectstatic --s3, with names of secrets on a manifest storage; and --allow-secret"""
+    project.configure_static(S3_MANIFEST)
+    for name in ("a.txt", "server.key", "img/icon.envelope.svg", "i18n/id_ID.js", "img/Thumbs.db"):
+        project.asset(name, name)
+
+    result = project.collect()
+
+    assert 5 == result.code, result
+    assert {"a.txt", "i18n/id_ID.js"} == set(assert_whole(s3, bucket))
+    allowed = project.collect("--allow-secret", "server.key", "--allow-secret", "img/icon.envelope.svg")
+    assert 0 == allowed.code, allowed
+    assert {"a.txt", "i18n/id_ID.js", "server.key", "img/icon.envelope.svg"} == set(assert_whole(s3, bucket))
+
+
+@ON_MOTO
+def test_a_built_tree_has_to_be_whole(project: Project, s3: Any, bucket: str, tmp_path: Path) -> None:
+    """collectstatic --s3 --from DIR, where a hashed file was lost on the way; and with dotfiles"""
+    project.configure_static(S3_MANIFEST)
+    project.asset("a.txt", "a")
+    project.asset(".well-known/x.txt", "x")
+    built = tmp_path / "built"
+    assert 0 == project.collect("--build", str(built), "--no-default-ignore").code
+
+    assert 0 == project.collect("--from", str(built)).code
+    assert {"a.txt", ".well-known/x.txt"} == set(assert_whole(s3, bucket))
+
+    next(built.glob("a.*.txt")).unlink()
+    result = project.collect("--from", str(built))
+    assert (5, "BrokenTree") == (result.code, result.report["error"]["code"]), result
+
+
+@ON_MOTO
+def test_clear_after_djangos_own_command_spares_the_running_site(project: Project, s3: Any, bucket: str) -> None:
+    """collectstatic (Django's own, to S3); collectstatic --s3 --clear"""
+    project.configure_static(S3_MANIFEST)
+    project.asset("a.txt", "one")
+    assert 0 == project.run("collectstatic", "--no-input").code
+    before = manifest(s3, bucket)
+    project.asset("a.txt", "two")
+
+    result = project.collect("--clear")
+
+    assert 0 == result.code, result
+    assert "static/" + before["a.txt"] in keys(s3, bucket)
+    assert before != assert_whole(s3, bucket)
+
+
+@ON_MOTO
+def test_another_storages_objects_are_not_ours_to_write_or_delete(project: Project, s3: Any, bucket: str) -> None:
+    """collectstatic --s3 --clear, where media lies within the static location, at an endpoint of another name"""
+    media = s3_options(project.server, bucket, location="all/media")
+    media["endpoint_url"] = media["endpoint_url"].replace("127.0.0.1", "localhost")
+    project.configure(storages={
+        "default": {"BACKEND": S3_STORAGE, "OPTIONS": media},
+        "staticfiles": {"BACKEND": S3_STATIC, "OPTIONS": s3_options(project.server, bucket, location="all")},
+    })  # fmt: skip
+    project.asset("a.txt", "a")
+    project.asset("media/logo.png", "ours")
+    s3.put_object(Bucket=bucket, Key="all/media/logo.png", Body=b"users")
+    s3.put_object(Bucket=bucket, Key="all/media/user.txt", Body=b"users")
+
+    result = project.collect("--clear")
+
+    assert 4 == result.code, result
+    assert "ForeignLocation" == result.item("media/logo.png")["error"]["code"]
+    assert b"users" == content(s3, bucket, "all/media/logo.png")
+    assert {"all/a.txt", "all/media/logo.png", "all/media/user.txt"} == keys(s3, bucket)
+
+
+@ON_MOTO
+def test_media_is_not_cleared(project: Project, s3: Any, bucket: str) -> None:
+    """collectstatic --s3 --storage default --clear"""
+    project.asset("a.txt", "a")
+    s3.put_object(Bucket=bucket, Key="media/user.jpg", Body=b"users")
+
+    result = project.collect("--storage", "default", "--clear")
+
+    assert (5, "MediaStorage") == (result.code, result.report["error"]["code"]), result
+    assert {"media/user.jpg"} == keys(s3, bucket)
+
+
+@ON_MOTO
+def test_prune_never_deletes_plain_names(project: Project, s3: Any, bucket: str) -> None:
+    """collectstatic --s3 --prune --keep-days 0 --keep-manifests 1, with a file_hash that leaves a name as it is"""
+    own_class(project, (
+        "    def file_hash(self, name, content=None):\n"
+        "        return None if name == 'robots.txt' else super().file_hash(name, content)\n"
+    ))  # fmt: skip
+    robots = project.asset("robots.txt", "robots")
+    project.asset("a.txt", "one")
+    assert 0 == project.collect().code
+    robots.unlink()
+    time.sleep(1.1)  # S3 tells which manifest came first in whole seconds
+    project.asset("a.txt", "two")
+
+    assert 0 == project.collect("--prune", "--keep-days", "0", "--keep-manifests", "1").code
+
+    assert "static/robots.txt" in keys(s3, bucket)
+
+
+@ON_MOTO
+def test_names_that_climb_out_fail(project: Project, s3: Any, bucket: str) -> None:
+    """collectstatic --s3, with ("../media", DIR) and ("./q", DIR) in STATICFILES_DIRS"""
+    project.configure_static(settings="STATICFILES_DIRS = [('../media', BASE_DIR / 'assets')]")
+    project.asset("x.txt", "x")
+    result = project.collect()
+    assert 4 == result.code, result
+    assert set() == keys(s3, bucket)
+
+    project.configure_static(settings="STATICFILES_DIRS = [('./q', BASE_DIR / 'assets')]")
+    assert 0 == project.collect().code
+    assert {"static/q/x.txt"} == keys(s3, bucket)

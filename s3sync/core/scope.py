@@ -17,6 +17,8 @@ _JUNK = (".DS_Store", "Thumbs.db", "desktop.ini", ".nfs*")
 _SECRET_ENDINGS = (
     ".sqlite3", ".db", ".sql", ".dump", ".bak", ".pem", ".key", ".p12", ".pfx", ".kdbx", ".tfstate", ".py", ".pyc",
 )  # fmt: skip
+_WEB_ENDINGS = (".js", ".mjs", ".css", ".map", ".svg", ".png", ".jpg", ".jpeg", ".webp", ".gif", ".html")
+"""Of no key: `id_ID.js` is a language."""
 _DOTTED = re.compile(r"(?:\A|/)\.(?!well-known(?:/|\Z))")
 
 
@@ -34,7 +36,9 @@ def is_secret(name: str) -> bool:
     if _DOTTED.search(lower):
         return True
     base = lower.rpartition("/")[2]
-    return base.endswith(_SECRET_ENDINGS) or base.startswith("id_") or ".env" in base or "credentials" in base
+    if base.endswith(_SECRET_ENDINGS) or ".env" in base or "credentials" in base:
+        return True
+    return base.startswith("id_") and not base.endswith(_WEB_ENDINGS)
 
 
 def matches(name: str, patterns: Sequence[str]) -> bool:

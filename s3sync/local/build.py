@@ -7,55 +7,95 @@ import filecmp
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ..core.objects import LocalFile
+from . import reading
 
 _BESIDE = ".s3sync-"
 
 
-def write_tree(files: Iterable[LocalFile], folder: Path) -> Iterator[tuple[LocalFile, OSError | None]]:
-    """Writes each file under its name, in the given order; tells for each whether that went well.
+class FileChanged(Exception):
+    """The file is no longer the one that was found, and hashed."""
 
-    A file is there whole or not at all, with the modification time of its source.
-    """
-    for file in files:
-        try:
-            _write(file, os.path.join(folder, *file.name.split("/")))
-        except OSError as error:
-            yield file, error
-        else:
-            yield file, None
+
+class NotWritten(Exception):
+    """The folder does not take a file; why, in words."""
+
+
+class BuildFolder:
+    """Takes files under their names. Used by one thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = str(folder)
+        self._checked = {self._folder}
+
+    def write(self, file: LocalFile) -> None:
+        """The file is there whole or not at all, with the modification time of its source.
+
+        Raises OSError where the source can't be read, FileChanged, or NotWritten.
+        """
+        path = os.path.join(self._folder, *file.name.split("/"))
+        with open(file.path, "rb") as source:
+            try:
+                self._prepare(os.path.dirname(path))
+                if os.path.islink(path) or not os.path.isfile(path) or not filecmp.cmp(file.path, path, shallow=False):
+                    with _beside(path) as temporary:
+                        with open(temporary, "wb") as stream:
+                            shutil.copyfileobj(source, stream, 1 << 20)
+                        os.utime(temporary, ns=(file.mtime_ns, file.mtime_ns))
+                        _check(file)
+                        os.replace(temporary, path)
+            except OSError as error:
+                raise NotWritten(in_words(error)) from error
+        _check(file)
+
+    def strangers(self, names: Collection[str]) -> list[str]:
+        """Names of files in the folder that are not among `names`, in order; of links to folders too."""
+        found = []
+        for above, folders, bases in os.walk(self._folder):
+            links = [base for base in folders if os.path.islink(os.path.join(above, base))]
+            for base in (*bases, *links):
+                name = os.path.relpath(os.path.join(above, base), self._folder).replace(os.sep, "/")
+                if name not in names:
+                    found.append(name)
+        return sorted(found)
+
+    def _prepare(self, above: str) -> None:
+        """Makes the folders of a file. What lies behind a link is not ours to replace: raises NotWritten."""
+        if above in self._checked:
+            return
+        self._prepare(os.path.dirname(above))
+        if os.path.islink(above):
+            raise NotWritten(f"{above} is a link, and would lead the file elsewhere")
+        os.makedirs(above, exist_ok=True)
+        self._checked.add(above)
 
 
 def write_whole(path: str, data: bytes) -> None:
-    """Puts bytes in the place of a file, in one step. Raises OSError."""
+    """Puts bytes in the place of a file, in one step; where a link leads, if it is one. Raises OSError."""
+    path = os.path.realpath(path)
     with _beside(path) as temporary:
         with open(temporary, "wb") as stream:
             stream.write(data)
         os.replace(temporary, path)
 
 
-def strangers(folder: Path, names: Collection[str]) -> list[str]:
-    """Names of files in the folder that are not among `names`, in order."""
-    found = []
-    for above, _, bases in os.walk(folder):
-        for base in bases:
-            name = os.path.relpath(os.path.join(above, base), folder).replace(os.sep, "/")
-            if name not in names:
-                found.append(name)
-    return sorted(found)
+def check_place(path: str) -> None:
+    """Raises OSError where `write_whole` could not put a file."""
+    with _beside(os.path.realpath(path)):
+        pass
 
 
-def _write(file: LocalFile, path: str) -> None:
-    if os.path.isfile(path) and filecmp.cmp(file.path, path, shallow=False):
-        return
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with _beside(path) as temporary:
-        shutil.copyfile(file.path, temporary)
-        os.utime(temporary, ns=(file.mtime_ns, file.mtime_ns))
-        os.replace(temporary, path)
+def in_words(error: OSError) -> str:
+    """What the operating system says."""
+    return str(error.strerror or error).lower()
+
+
+def _check(file: LocalFile) -> None:
+    if not reading.is_unchanged(file):
+        raise FileChanged(file.name)
 
 
 @contextlib.contextmanager

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from django.contrib.staticfiles.finders import get_finders
+from django.contrib.staticfiles.finders import FileSystemFinder, get_finders
 from django.contrib.staticfiles.utils import get_files
 from django.core.files.storage import FileSystemStorage
 
 from ..core.comparison import Reason
+from ..core.events import Failure
 from ..core.objects import LocalFile
 from ..core.plan import Passed
-from ..exceptions import SourceError
+from ..core.scope import is_junk
+from ..exceptions import ConfigurationError, SourceError
 from .spool import Spool
 from .walk import MAX_KEY_BYTES, NOT_UTF8, TOO_LONG, unreadable
+
+_GONE = Failure(
+    "Missing", hint="it is a link that leads nowhere, or has just gone: mend or remove it",
+    message="it was found, but there is no such file",
+)  # fmt: skip
+_CLIMBS = Failure("NameOutsideLocation", hint="correct the prefix in STATICFILES_DIRS", message="its name climbs out")
 
 
 class TreeFinder:
@@ -42,6 +51,8 @@ class Collection:
     duplicates: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
     """Names of files that really lie outside every static folder, where links lead."""
+    absent: list[str] = field(default_factory=list)
+    """Folders of STATICFILES_DIRS that are not there."""
 
 
 def collect(folder: Path | None, ignore_patterns: Sequence[str], spool: Spool, key_overhead: int) -> Collection:
@@ -52,12 +63,25 @@ def collect(folder: Path | None, ignore_patterns: Sequence[str], spool: Spool, k
     """
     if folder is not None and not folder.is_dir():
         raise SourceError(str(folder), "it is no folder", code="SourceUnreadable", hint="name a built tree with --from")
-    finders: Iterable[Any] = get_finders() if folder is None else [TreeFinder(folder)]
+    finders = _finders() if folder is None else [TreeFinder(folder)]
     collector = _Collector(spool, key_overhead)
+    for finder in finders:
+        locations = getattr(finder, "locations", ()) if isinstance(finder, FileSystemFinder) else ()
+        collector.collection.absent += [str(root) for _, root in locations if not os.path.isdir(root)]
     for name, path, storage in _listed(finders, list(ignore_patterns)):
         collector.add(name, path, storage)
     collector.find_outside()
     return collector.collection
+
+
+def _finders() -> list[Any]:
+    try:
+        return list(get_finders())
+    except Exception as error:  # ImportError, ImproperlyConfigured, or whatever a class of the project's raises
+        raise ConfigurationError(
+            f"STATICFILES_FINDERS can't be used: {type(error).__name__}: {error}", code="Finders",
+            hint="correct STATICFILES_FINDERS, or the class that it names",
+        ) from error  # fmt: skip
 
 
 def _listed(finders: Iterable[Any], ignore_patterns: list[str]) -> Iterator[tuple[str, str, Any]]:
@@ -66,12 +90,17 @@ def _listed(finders: Iterable[Any], ignore_patterns: list[str]) -> Iterator[tupl
             for path, storage in finder.list(ignore_patterns):
                 prefix = getattr(storage, "prefix", None)
                 name = os.path.join(prefix, path) if prefix else path
-                yield name.replace(os.sep, "/"), path, storage
+                yield posixpath.normpath(name.replace(os.sep, "/")), path, storage
         except (OSError, RecursionError) as error:
             reason = str(getattr(error, "strerror", None) or error).lower()
             raise SourceError(
                 str(getattr(error, "filename", None) or type(finder).__name__), reason, code="SourceUnreadable",
                 hint="static files are only pushed when all of them could be found",
+            ) from error  # fmt: skip
+        except Exception as error:
+            raise ConfigurationError(
+                f"The finder {type(finder).__name__} raised {type(error).__name__}: {error}", code="Finder",
+                hint="correct the class, or take it out of STATICFILES_FINDERS",
             ) from error  # fmt: skip
 
 
@@ -87,6 +116,12 @@ class _Collector:
         if name in collection.files or name in collection.passed:
             collection.duplicates.append(name)
             return
+        if is_junk(name.rpartition("/")[2]):
+            collection.passed[name] = Passed(name, Reason.JUNK)
+            return
+        if name.startswith(("../", "/")) or name == "..":
+            collection.passed[name] = Passed(name, failure=_CLIMBS, storable=False)
+            return
         try:
             encoded = name.encode()
         except UnicodeEncodeError:
@@ -98,7 +133,7 @@ class _Collector:
         try:
             collection.files[name] = self._file(name, path, storage)
         except FileNotFoundError:
-            collection.passed[name] = Passed(name, Reason.LINK)
+            collection.passed[name] = Passed(name, failure=_GONE)
         except _Special:
             collection.passed[name] = Passed(name, Reason.SPECIAL)
         except OSError as error:

@@ -26,6 +26,8 @@ class Asset(NamedTuple):
     file: LocalFile
     level: int = 0
     """Not before all of the lower levels are stored."""
+    source: str = ""
+    """The name that it was collected under; empty for what this run has made itself."""
 
 
 class Hashing(Protocol):
@@ -130,7 +132,7 @@ class Renderer:
         level = levels({**leaves, **graph})
         assets = self._rendering.assets
         for name, file in self.files.items():
-            assets[name] = Asset(file, level.get(name, 0))
+            assets[name] = Asset(file, level.get(name, 0), name)
         self._rewrite_originals()
         if self.hashing is not None:
             self._hash(graph, self.hashing)
@@ -143,7 +145,7 @@ class Renderer:
         for name, sheet in self.stylesheets.sheets.items():
             data = sheet.rewritten(lambda ref: self.address(ref, ref.target))
             if data is not sheet.data and data != sheet.data:
-                assets[name] = Asset(self.spool.write(name, data), assets[name].level)
+                assets[name] = assets[name]._replace(file=self.spool.write(name, data))
 
     def _hash(self, graph: Mapping[str, set[str]], hashing: Hashing) -> None:
         for name in sorted(self.files.keys() - graph.keys()):
@@ -195,6 +197,6 @@ class Renderer:
         else:
             file = self.spool.write(stored, data)
         if stored != name:
-            self._rendering.assets[stored] = Asset(file)
+            self._rendering.assets[stored] = Asset(file, 0, name)
         else:
-            self._rendering.assets[name] = Asset(file, self._rendering.assets[name].level)
+            self._rendering.assets[name] = self._rendering.assets[name]._replace(file=file)

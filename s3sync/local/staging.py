@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,19 +28,21 @@ def stage(storage: Any, files: Mapping[str, LocalFile], folder: str) -> dict[str
     for name, file in files.items():
         path = os.path.join(folder, *name.split("/"))
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        os.symlink(file.path, path)
+        shutil.copyfile(file.path, path)  # no link: the class may write into what it is given
     disk = FileSystemStorage(location=folder)
     try:
         for name, _, processed in storage.post_process({name: (disk, name) for name in files}, dry_run=False):
             if isinstance(processed, Exception):
                 raise StagingFailed(str(name), _in_words(processed)) from processed
-    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+    except StagingFailed:
+        raise
+    except Exception as error:
         raise StagingFailed(type(storage).__name__, _in_words(error)) from error
     return {name: _described(name, path) for name, path in _walk(folder)}
 
 
 def _in_words(error: Exception) -> str:
-    return " ".join([str(error) or type(error).__name__, *getattr(error, "__notes__", ())]).replace("\n", " ")
+    return " ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())]).replace("\n", " ")
 
 
 def _walk(folder: str) -> list[tuple[str, str]]:

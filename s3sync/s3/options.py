@@ -115,6 +115,13 @@ def is_s3(backend_class: object) -> bool:
     return base is not None and isinstance(backend_class, type) and issubclass(backend_class, base)
 
 
+def has_own_keys(storage_class: type) -> bool:
+    """Whether the class has its own rule for keys, so that nobody can tell where its objects lie."""
+    from storages.backends.s3 import S3Storage
+
+    return getattr(storage_class, "_normalize_name", None) is not S3Storage._normalize_name
+
+
 def s3_aliases(storages_setting: Mapping[str, Any]) -> list[str]:
     """The aliases of this `STORAGES` that are on S3, in its order; what cannot be imported is not."""
     return [alias for alias, backend in find_backends(storages_setting).items() if backend.s3_class]

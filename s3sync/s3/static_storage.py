@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import types
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +18,6 @@ from .options import find_backend
 
 _OURS = frozenset({"file_hash", "manifest_name", "manifest_strict", "url"})
 """What a class may decide about hashed names without our having to leave the work to it; `url` is for page views."""
-_SIGNED = ("X-Amz-Signature=", "Signature=", "Key-Pair-Id=")
 _PROBE = "s3sync-probe.css"
 
 
@@ -58,7 +58,7 @@ def why_staged(storage: Any) -> str | None:
 
 def staged(storage: Any, folder: str) -> Any:
     """A storage of the same class and options whose files lie in a folder, and whose manifest does too."""
-    disk = FileSystemStorage(location=folder)
+    disk = FileSystemStorage(location=folder, allow_overwrite=True)  # as S3 does
     members = {
         name: _of_disk(disk, name)
         for name in (
@@ -77,18 +77,24 @@ class Addresses:
     """The URLs of a storage's objects, never signed. Used by one thread."""
 
     def __init__(self, storage: S3Storage) -> None:
-        self.is_signed = bool(storage.querystring_auth) and not (
-            storage.custom_domain and storage.cloudfront_signer is None
-        )
-        """Whether the storage itself gives out signed URLs: nobody reads without."""
+        self._live = storage
         self._storage = copy.copy(storage)
         self._storage.querystring_auth = False
         self._storage.cloudfront_signer = None
 
+    @cached_property
+    def is_signed(self) -> bool:
+        """Whether the storage itself gives out URLs that nobody could make up: nobody reads without."""
+        storage = self._live
+        signs = not (storage.custom_domain and storage.cloudfront_signer is None)
+        return (bool(storage.querystring_auth) and signs) or (self._has_own_url and "?" in exact_url(storage, _PROBE))
+
     def url(self, name: str) -> str:
-        """The URL of the object of exactly this name. Raises whatever an overridden `url` raises."""
-        url = exact_url(self._storage, name)
-        return url.partition("?")[0] if any(mark in url for mark in _SIGNED) else url
+        """The URL of the object of exactly this name, without a query: that is where classes of their own sign.
+
+        Raises whatever an overridden `url` raises.
+        """
+        return exact_url(self._storage, name).partition("?")[0]
 
     @property
     def root(self) -> str:
@@ -98,9 +104,11 @@ class Addresses:
     @property
     def is_uniform(self) -> bool:
         """Whether a URL is always the root and the name, so that references between files need no host."""
-        cls = _written_class(self._storage)
-        own = getattr(cls, "url", None)
-        return own in (S3Storage.url, getattr(HashedFilesMixin, "url", None)) or not urlsplit(self.root).netloc
+        return not self._has_own_url or not urlsplit(self.root).netloc
+
+    @property
+    def _has_own_url(self) -> bool:
+        return _written_class(self._storage).url not in (S3Storage.url, HashedFilesMixin.url)  # type: ignore[attr-defined]
 
 
 def _written_class(storage: Any) -> type:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..core.objects import RemoteObject
-from ..local.manifest import paths_of
+from ..local.manifest import archived_name, paths_of
 from ..s3.objects import content_of
 from ..s3.target import Target
 
@@ -39,19 +39,34 @@ class Archive:
     keep_manifests: int = 5
     listed: list[RemoteObject] = field(default_factory=list)
     _archived: Archived | None = None
+    _was_live: bytes | None = None
 
     def read(self) -> Archived:
         """Reads the manifests, once. Raises BrokenManifest, or what boto3 raises."""
         if self._archived is None:
             dropped = self.split(time.time())
             outdated: set[str] = set()
-            kept = set(self.paths.values())
+            kept = _hashed(self.paths)
+            known: set[str] = set()
             for obj in self.listed:
                 if self.target.name_of(obj.key) != self.current:
-                    names = paths_of(self._content(obj.key)).values()
+                    names = _hashed(paths_of(self._content(obj.key)))
                     (outdated if obj in dropped else kept).update(names)
+                    known.add(obj.key)
+            if self._was_live is not None and self._name_of(self._was_live) not in known:
+                kept.update(_hashed(paths_of(self._was_live)))
             self._archived = Archived(frozenset(kept), frozenset(outdated - kept), dropped)
         return self._archived
+
+    def keep_what_was_live(self, key: str) -> None:
+        """Keeps the files of the manifest that is about to be replaced, if no run of ours has sent it.
+
+        Raises what boto3 raises.
+        """
+        self._was_live = self._content(key)
+
+    def _name_of(self, manifest: bytes) -> str:
+        return self.target.prefix + archived_name(manifest)
 
     def _content(self, key: str) -> bytes:
         extra = self.target.head_parameters(key)
@@ -74,3 +89,8 @@ class Archive:
                 dropped.append(obj)
             superseded = obj.modified_at
         return dropped
+
+
+def _hashed(paths: Mapping[str, str]) -> set[str]:
+    """The names that a manifest has files under which nothing else leads to."""
+    return {stored for name, stored in paths.items() if stored != name}

@@ -50,7 +50,9 @@ class Delivery:
 
     def is_denied(self, ref: Reference) -> bool:
         """Whether a browser that follows this reference is refused. Source maps and inert references nobody follows."""
-        if not self.private or ref.context == "inert" or ref.kind == "sourcemap" or self.is_inlined(ref):
+        if ref.context == "inert" or ref.kind == "sourcemap" or self.is_inlined(ref):
+            return False
+        if not self.private and self.mode != "redirect":
             return False
         return not self._redirects or self._redirect is None
 

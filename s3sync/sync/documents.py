@@ -9,10 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from ..access.documents import (
-    UNCLEAR,
     AliasFacts,
     Document,
-    Rules,
     bucket_policy,
     cors_rules,
     iam_policy,
@@ -20,7 +18,7 @@ from ..access.documents import (
     key_statement,
     partition_of,
 )
-from ..access.intent import PUBLIC_ACLS, PUBLIC_GROUPS
+from ..access.intent import derive
 from ..access.needs import CannotExpress, needs_of
 from ..exceptions import ConfigurationError
 from ..s3.options import find_backends, read_storage
@@ -160,7 +158,8 @@ def describe(alias: str, settings: Settings) -> Described:
         partition=partition_of(region), is_aws=not endpoint or _region_in(endpoint) is not None,
         sends_acl=not told or any(_sends_acl(params) for params in written),
         sends_tags=any("Tagging" in params for params in written), kms_key=_kms_key(written),
-        rules=_rules(target, written, settings.intent_for(alias)), has_domain=bool(target.storage.custom_domain),
+        rules=settings.intent_for(alias) or [("", derive(target.storage_facts(target.key_of(_PROBES[0]))).intent)],
+        has_domain=bool(target.storage.custom_domain),
     )  # fmt: skip
     return Described(facts, notes)
 
@@ -168,22 +167,13 @@ def describe(alias: str, settings: Settings) -> Described:
 def _written(target: Target) -> tuple[list[Mapping[str, Any]], bool]:
     """What some objects would be written with, and whether that tells of all objects."""
     found: list[Mapping[str, Any]] = []
-    told = not _decides_by_key(target)
+    told = not (target.decides_by_key or target.saves_itself)
     for name in _PROBES:
         try:
             found.append(dict(target.storage._get_write_parameters(target.key_of(name))))
         except Exception:  # noqa: BLE001  the user's own code, here asked without content
             told = False
     return found, told
-
-
-def _decides_by_key(target: Target) -> bool:
-    """Whether the class, and not django-storages', says what an object is written with."""
-    for method in ("get_object_parameters", "_get_write_parameters", "_save"):
-        owner = next(cls for cls in type(target.storage).__mro__ if method in vars(cls))
-        if not owner.__module__.startswith("storages."):
-            return True
-    return False
 
 
 def _sends_acl(params: Mapping[str, Any]) -> bool:
@@ -193,19 +183,6 @@ def _sends_acl(params: Mapping[str, Any]) -> bool:
 def _kms_key(written: Sequence[Mapping[str, Any]]) -> str | None:
     keys = {str(params["SSEKMSKeyId"]) for params in written if params.get("SSEKMSKeyId")}
     return min(keys, default=None)
-
-
-def _rules(target: Target, written: Sequence[Mapping[str, Any]], declared: Rules | None) -> Rules:
-    """What was declared, else what is derived: signed URLs are for few, plain ones for all."""
-    if declared is not None:
-        return tuple(declared)
-    facts = target.storage_facts(target.key_of(_PROBES[0]))
-    grants = [str(value) for params in written for name, value in params.items() if name.startswith("Grant")]
-    public = any(params.get("ACL") in PUBLIC_ACLS for params in written)
-    public = public or any(group in grant for grant in grants for group in PUBLIC_GROUPS)
-    if facts.url_is_signed:
-        return (("", UNCLEAR if public else "private"),)
-    return (("", "cdn" if target.storage.custom_domain and not public else "public"),)
 
 
 def _notes(target: Target, written: Sequence[Mapping[str, Any]], told: bool, keeper: Any) -> list[str]:

@@ -11,7 +11,7 @@ from ..core.comparison import Action
 from ..core.events import Finding, Outcome, Result
 from ..core.objects import RemoteObject
 from ..core.plan import DeleteLimit
-from ..local.manifest import BrokenManifest
+from ..local.manifest import ARCHIVE, BrokenManifest
 from ..s3.errors import REMOTE_ERRORS, trouble_of
 from ..s3.target import Target
 from .archive import Archive
@@ -70,7 +70,8 @@ class Leftovers:
             if not doomed(obj):
                 self._orphan(obj)
         self._delete(obj for obj in self._spooled() if doomed(obj))
-        if self.removals.prune and self.archive is not None and not self.run.report.counts["failed"]:
+        spared = self.run.options.ignore  # files that stay are to be known of later
+        if self.removals.prune and self.archive is not None and not self.run.report.counts["failed"] and not spared:
             self._delete(iter(self.archive.read().dropped))
 
     def _is_postponed(self, shared: bool) -> bool:
@@ -93,7 +94,8 @@ class Leftovers:
             archived = self.archive.read()
         except (BrokenManifest, *REMOTE_ERRORS) as error:
             why = error if isinstance(error, BrokenManifest) else trouble_of(error).code
-            self._withhold(f"Nothing was deleted: an archived manifest can't be read ({why}).")
+            where = f"{self.target.bucket}/{self.target.prefix}{ARCHIVE}*"
+            self._withhold(f"Nothing was deleted: a manifest can't be read ({why}; s3:GetObject on {where}?).")
             return None
         name_of, clear = self.target.name_of, self.removals.clear
 

@@ -34,7 +34,7 @@ from .executor import Uploads
 from .failures import storage_failure
 from .jobs import Executor, Rehearsal
 from .planner import Planner
-from .run import Run
+from .run import PushOptions, Run
 from .verify import Verification
 
 _ENFORCEMENT = "conditions.put"
@@ -225,9 +225,7 @@ class Push(ABC):
 
     def is_held_back(self, key: str, name: str) -> bool:
         """The secret guard: a name that tells of a secret, on its way to where everybody can read."""
-        if not is_secret(name) or name in self.run.options.allow_secret:
-            return False
-        return is_meant_public(self.target.storage_facts(key), self.intent, name)
+        return publishes_secret(self.target, self.run.options, self.intent, key, name)
 
     def _account(self, calls: CallCounter) -> None:
         report = self.run.report
@@ -250,3 +248,12 @@ class Push(ABC):
         return RemoteError(
             operation, self.target.bucket, code=trouble.code, http=trouble.http, hint=hint
         )  # fmt: skip
+
+
+def publishes_secret(
+    target: Target, options: PushOptions, intent: Sequence[tuple[str, str]] | None, key: str, name: str
+) -> bool:
+    """Whether a file's name tells of a secret, and everybody may come to read what is stored under this key."""
+    if not is_secret(name) or name in options.allow_secret:
+        return False
+    return is_meant_public(target.storage_facts(key), intent, name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 from .. import css
+from ..core.comparison import Reason
 from ..core.events import Finding
 from ..core.objects import LocalFile
 from ..core.plan import Passed
@@ -56,15 +57,37 @@ class Workshop:
     """Makes the tree of one run. Used by one thread; `close` it."""
 
     def __init__(
-        self, run: Run, target: Target, settings: StaticSettings, wishes: StaticOptions, spool: Spool
-    ) -> None:
+        self, run: Run, target: Target, settings: StaticSettings, wishes: StaticOptions, spool: Spool,
+        held_back: Callable[[str], bool] = lambda _: False,
+    ) -> None:  # fmt: skip
+        """`held_back` names files that must not be sent, and so must not be in a manifest."""
         self._run, self._target, self._settings, self._wishes, self._spool = run, target, settings, wishes, spool
+        self._held_back = held_back
 
     @cached_property
     def collection(self) -> Collection:
         """What was found, and told what is odd about it. Raises SourceError."""
         overhead = len(self._target.prefix.encode())
-        found = collect(self._wishes.source, self._wishes.ignore_patterns, self._spool, overhead)
+        # A built tree is pushed as it is; but for what the user says.
+        ignored = self._run.options.ignore if self._is_built else self._wishes.ignore_patterns
+        found = collect(self._wishes.source, ignored, self._spool, overhead)
+        for name in [name for name in found.files if self._held_back(name)]:
+            del found.files[name]
+            found.passed[name] = Passed(name, Reason.SECRET)
+        self._tell(found)
+        return found
+
+    @property
+    def _is_built(self) -> bool:
+        source, name = self._wishes.source, self._manifest_name
+        return source is not None and bool(name) and (source / name).is_file()
+
+    @property
+    def _manifest_name(self) -> str:
+        storage = self._target.storage
+        return str(storage.manifest_name) if keeps_manifest(storage) else ""
+
+    def _tell(self, found: Collection) -> None:
         self._run.report.counts["skipped"] += len(found.duplicates)
         for name in found.duplicates:
             self._run.emit(Finding("static-duplicate", "info", (
@@ -77,7 +100,9 @@ class Workshop:
                 f"{len(found.outside):,} files lie outside every static folder, where links lead: "
                 f"{some(found.outside)}. They are collected, as Django does."
             )))  # fmt: skip
-        return found
+        for folder in found.absent:
+            detail = f"{folder} in STATICFILES_DIRS is not there, so nothing of it is collected."
+            self._run.emit(Finding("static-absent", "warning", detail))
 
     @cached_property
     def stylesheets(self) -> Stylesheets:
@@ -99,17 +124,17 @@ class Workshop:
 
     def tree(self) -> Tree:
         """Raises an S3SyncError where nothing should be sent."""
-        storage, collection = self._target.storage, self.collection
-        raw = Tree({name: Asset(file) for name, file in collection.files.items()}, collection.passed)
-        manifest_name = str(storage.manifest_name) if keeps_manifest(storage) else ""
-        if self._wishes.source is not None and manifest_name in collection.files:
+        collection, manifest_name = self.collection, self._manifest_name
+        raw = Tree({name: Asset(file, 0, name) for name, file in collection.files.items()}, collection.passed)
+        if self._is_built and manifest_name in collection.files:
             return self._built(raw, manifest_name)
         if not self._wishes.post_process:
             return raw
-        why = why_staged(storage)
-        if why is not None:
-            return self._staged(raw, manifest_name)
         self._judge()
+        why = why_staged(self._target.storage)
+        if why is not None:
+            self._refuse_modes(why)
+            return self._staged(raw, manifest_name)
         return self._rendered(raw, manifest_name)
 
     def _built(self, raw: Tree, manifest_name: str) -> Tree:
@@ -122,6 +147,13 @@ class Workshop:
                 f"{manifest_name!r} in {str(self._wishes.source)!r} is no manifest of static files: {error}.",
                 code="BrokenManifest", hint="build the tree anew, with --build",
             ) from error  # fmt: skip
+        missing = sorted(set(paths.values()) - raw.assets.keys() - raw.passed.keys())
+        if missing:
+            raise GuardRefused(
+                f"Nothing was sent: {len(missing)} files that {manifest_name!r} names are not in "
+                f"{str(self._wishes.source)!r}: {some(missing)}.",
+                code="BrokenTree", hint="build the tree anew, with --build",
+            )  # fmt: skip
         return self._with_manifest(raw, paths, manifest_name, manifest)
 
     def _staged(self, raw: Tree, manifest_name: str) -> Tree:
@@ -135,7 +167,7 @@ class Workshop:
                 f"{type(own).__name__} could not post-process {error.name!r}: {error.reason}", code="PostProcess",
                 hint="correct the file, or leave post-processing out with --no-post-process",
             ) from error  # fmt: skip
-        tree = Tree({name: Asset(file) for name, file in files.items()}, raw.passed)
+        tree = Tree({name: Asset(file, 0, name) for name, file in files.items()}, raw.passed)
         if manifest_name not in files:
             return tree
         manifest = bytes_of(files[manifest_name])
@@ -195,6 +227,19 @@ class Workshop:
         if self.delivery.mode in ("inline", "redirect"):
             self._refuse_denied()
 
+    def _refuse_modes(self, why: str) -> None:
+        """A class that post-processes by itself writes references in its own way."""
+        name = type(self._target.storage).__name__
+        self._run.emit(Finding("static-staged", "info", f"{name} decides {why}, so it post-processes by itself."))
+        if self.delivery.mode not in ("relative", "off") and any(
+            sheet.references for sheet in self.stylesheets.sheets.values()
+        ):
+            raise GuardRefused(
+                f"Nothing was sent: {name} decides {why}, so it writes references in its own way, and --css-urls "
+                f"{self.delivery.mode} can't be had.",
+                code="CssMode", hint="leave that to s3sync, or accept it with --css-urls relative",
+            )  # fmt: skip
+
     def _refuse_denied(self) -> None:
         denied: list[str] = []
         for sheet in self.stylesheets.sheets.values():
@@ -219,9 +264,9 @@ class Workshop:
             return None
         try:
             data = bytes_of(file)
-        except OSError:
-            return None  # whoever is to send it, meets the same and tells
-        parameters = self._target.rendering_of(self._target.key_of(name)).parameters.params
+            parameters = self._target.rendering_of(self._target.key_of(name)).parameters.params
+        except Exception:  # noqa: BLE001  whoever is to send it, meets the same and tells
+            return None
         return str(parameters.get("ContentType", "application/octet-stream")).replace(" ", ""), data
 
 

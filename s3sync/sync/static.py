@@ -15,18 +15,20 @@ from ..core.events import Finding, Outcome, Result
 from ..core.objects import LocalFile
 from ..core.plan import Passed
 from ..core.report import TargetFacts
-from ..exceptions import ConfigurationError
+from ..exceptions import ConfigurationError, GuardRefused
 from ..local.build import strangers, write_tree
 from ..local.manifest import archived_name
 from ..local.rendering import Asset
 from ..local.spool import open_spool
 from ..local.state import default_directory
+from ..s3.static_storage import keeps_manifest
 from ..s3.target import Target, without_userinfo
 from .archive import Archive
 from .failures import file_failure
 from .leftovers import Removals
 from .manifests import Manifests
 from .phases import COPY, MANIFEST
+from .push import publishes_secret
 from .render import Tree, Workshop, finding_of, some
 from .run import Run
 from .targets import facts_of, foreign_names, static_target_of
@@ -47,11 +49,13 @@ def collect_static(
     """Collects, renders and pushes. Raises an S3SyncError where the run can't begin or go on."""
     target, elsewhere = _open(run, settings, alias)
     with open_spool() as spool:
-        tree = Workshop(run, target, settings, wishes, spool).tree()
+        workshop = Workshop(run, target, settings, wishes, spool, _held_back(run, target, settings, wishes))
+        tree = workshop.tree()
         if wishes.build is not None:
             _build(run, target, tree, wishes)
         else:
-            _push(run, settings, wishes, target, tree, elsewhere, lock)
+            _guard_media(target, settings, wishes)
+            _push(run, settings, wishes, target, tree, elsewhere, lock, tuple(workshop.collection.absent))
 
 
 def lint_css(run: Run, settings: StaticSettings, wishes: StaticOptions, *, alias: str | None) -> None:
@@ -87,8 +91,9 @@ def _open(run: Run, settings: StaticSettings, alias: str | None) -> tuple[Target
 
 
 def _push(
-    run: Run, settings: StaticSettings, wishes: StaticOptions, target: Target, tree: Tree, elsewhere: Any, lock: str
-) -> None:
+    run: Run, settings: StaticSettings, wishes: StaticOptions, target: Target, tree: Tree, elsewhere: Any, lock: str,
+    absent: tuple[str, ...],
+) -> None:  # fmt: skip
     deploy = _deploy(run, target, wishes, tree, elsewhere)
     target.cache_control = _cache_control(target, tree.hashed_names)
     state_dir = settings.state_dir or default_directory()
@@ -96,6 +101,7 @@ def _push(
         run=run, target=target, state_dir=state_dir, intent=settings.intent_for(target.alias), two_hands=False,
         foreign=foreign_names(target, settings.storages), assets=tree.assets, passed=tree.passed, deploy=deploy,
         removals=Removals(clear=wishes.clear, prune=wishes.prune, max_delete=wishes.max_delete),
+        keeps_manifest=keeps_manifest(target.storage), absent=absent,
     )  # fmt: skip
     push.connect()
     run.ready()
@@ -104,6 +110,25 @@ def _push(
         push.run_all()
     if wishes.verify_css and not run.options.dry_run and not run.stopping:
         verify_stylesheets(run, target, tree)
+
+
+def _held_back(
+    run: Run, target: Target, settings: StaticSettings, wishes: StaticOptions
+) -> Callable[[str], bool]:
+    """The secret guard, before names are hashed. A folder is no place that everybody reads."""
+    if wishes.build is not None:
+        return lambda _: False
+    intent = settings.intent_for(target.alias)
+    return lambda name: publishes_secret(target, run.options, intent, target.prefix + name, name)
+
+
+def _guard_media(target: Target, settings: StaticSettings, wishes: StaticOptions) -> None:
+    """Raises GuardRefused where `--clear` would empty the users' own storage."""
+    if wishes.clear and target.alias != settings.static_storage and target.alias in ("default", settings.media_storage):
+        raise GuardRefused(
+            f"Nothing was sent, and nothing deleted: {target.alias!r} is the storage of the users' files.",
+            code="MediaStorage", hint="leave --clear out, or name the storage of static files with --storage",
+        )  # fmt: skip
 
 
 def _deploy(run: Run, target: Target, wishes: StaticOptions, tree: Tree, elsewhere: Any) -> Deploy | None:

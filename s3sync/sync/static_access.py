@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.apps import apps
 
 from .. import css
@@ -22,9 +24,9 @@ def report_denied_references(run: Run, target: Target, settings: AccessSettings,
         return
     if not apps.is_installed("django.contrib.staticfiles"):
         return
-    ignored = apps.get_app_config("staticfiles").ignore_patterns
+    config: Any = apps.get_app_config("staticfiles")
     with open_spool() as spool:
-        workshop = Workshop(run, target, settings, StaticOptions(ignore_patterns=tuple(ignored)), spool)
+        workshop = Workshop(run, target, settings, StaticOptions(ignore_patterns=tuple(config.ignore_patterns)), spool)
         delivery = workshop.delivery
         for sheet in workshop.read_stylesheets().sheets.values():
             for found in css.lint(

@@ -10,7 +10,7 @@ from django.core.files.storage import InvalidStorageError, storages
 
 from ..core.report import TargetFacts
 from ..exceptions import ConfigurationError
-from ..s3.options import find_backends, is_s3, read_options
+from ..s3.options import find_backends, has_own_keys, is_s3, read_options
 from ..s3.static_storage import without_manifest
 from ..s3.target import Target
 
@@ -79,16 +79,20 @@ def foreign_names(target: Target, configured: Mapping[str, Mapping[str, Any]]) -
 
     An alias at the very same location gives the empty prefix: nobody can tell whose an object without a file is.
     """
-    ours = (_endpoint(target.storage.endpoint_url), target.bucket)
     found = []
     for alias, backend in find_backends(configured).items():
         if alias == target.alias or backend.s3_class is None:
             continue
         options = read_options(backend.s3_class, configured[alias].get("OPTIONS", {}))
+        # Whatever the endpoints are called: one server has many names, and a bucket's own is enough to be careful.
+        if str(options.get("bucket_name") or "") != target.bucket:
+            continue
+        if has_own_keys(backend.s3_class):
+            found.append("")
+            continue
         location = str(options.get("location") or "").strip("/")
         location += "/" if location else ""
-        theirs = (_endpoint(options.get("endpoint_url")), str(options.get("bucket_name") or ""))
-        if ours == theirs and location.startswith(target.prefix):
+        if location.startswith(target.prefix):
             found.append(location[len(target.prefix) :])
     return tuple(found)
 
@@ -102,10 +106,6 @@ def _check_location(target: Target) -> None:
             f"The storage {target.alias!r} can't store anything under its location {target.storage.location!r}.",
             code="Location", hint="write location without '.', '..' and double slashes, such as 'media'",
         ) from error  # fmt: skip
-
-
-def _endpoint(url: Any) -> str:
-    return str(url or "").rstrip("/").lower()
 
 
 def _not_usable(what: str, configured: Mapping[str, Mapping[str, Any]], setting: str) -> ConfigurationError:

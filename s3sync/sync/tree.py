@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..core.comparison import Reason
+from ..core.events import Failure
 from ..core.objects import RemoteObject
 from ..core.plan import Entry, Held, Join, Passed
 from ..core.scope import HIDDEN, Scope
@@ -19,6 +20,11 @@ from .leftovers import Leftovers, Removals
 from .manifests import Manifests
 from .phases import COPY, Phases
 from .push import Push
+
+_FOREIGN = Failure(
+    "ForeignLocation", hint="rename it, or give the two storages locations apart",
+    message="its key would lie in another storage's location",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,9 @@ class TreePush(Push):
     passed: Mapping[str, Passed]
     """Names of the collection that can't be sent."""
     deploy: Deploy | None = None
+    keeps_manifest: bool = False
+    absent: tuple[str, ...] = ()
+    """Folders that should have been looked into, and are not there."""
     removals: Removals
     _leftovers: Leftovers = field(init=False)
 
@@ -48,11 +57,7 @@ class TreePush(Push):
                 "would empty the whole bucket.",
                 code="EmptyLocation", hint="give it a location such as 'static', or leave --clear out",
             )  # fmt: skip
-        if self.removals.clear and not self.assets:
-            raise GuardRefused(
-                "Nothing was deleted: the collection is empty, so --clear would leave nothing.",
-                code="EmptyCollection", hint="do STATICFILES_DIRS and INSTALLED_APPS lead to static files?",
-            )  # fmt: skip
+        self._check_collection()
         spool = self.stack.enter_context(reading.temporary_spool())
         archive = None
         if self.deploy is not None:
@@ -60,6 +65,26 @@ class TreePush(Push):
             self.deploy.manifests.open()
         self._leftovers = Leftovers(self.run, self.target, self.removals, archive, spool)
         return "static files"
+
+    def _check_collection(self) -> None:
+        """Raises GuardRefused where what was found is no ground to delete, or to make live."""
+        hint = "do STATICFILES_DIRS and INSTALLED_APPS lead to static files?"
+        empty = not any(asset.source for asset in self.assets.values())
+        if empty and (self.removals.clear or self.deploy is not None):
+            raise GuardRefused(
+                "Nothing was sent, and nothing deleted: the collection is empty.", code="EmptyCollection", hint=hint
+            )
+        if self.removals.any and self.absent:
+            raise GuardRefused(
+                f"Nothing was sent, and nothing deleted: {', '.join(self.absent)} in STATICFILES_DIRS is not there.",
+                code="IncompleteCollection", hint="is its disk mounted? Take it out of STATICFILES_DIRS otherwise",
+            )  # fmt: skip
+        if self.removals.clear and self.keeps_manifest and (self.deploy is None or self._is_narrowed):
+            raise GuardRefused(
+                "Nothing was sent, and nothing deleted: with --prefix or --no-post-process nobody can tell which "
+                "hashed files the live manifest names.",
+                code="ManifestUnknown", hint="leave --clear out, or that option",
+            )  # fmt: skip
 
     def entries(self, scope: Scope, held: Held) -> Iterable[Entry]:
         """What was collected, in the order of its keys."""
@@ -73,11 +98,15 @@ class TreePush(Push):
     def _entry(self, name: str, scope: Scope) -> Entry:
         if name in self.passed:
             return self.passed[name]
-        asset = self.assets[name]
+        asset, options = self.assets[name], self.run.options
         if asset.level >= COPY:
             return Passed(name, Reason.IGNORED) if self._is_narrowed else asset.file
-        reason = scope.leaves_out_file(name)
-        return asset.file if reason is None else Passed(name, reason)
+        if any(prefix and name.startswith(prefix) for prefix in self.foreign):
+            return Passed(name, failure=_FOREIGN)
+        # The finders have left out what is to be ignored, by the names that they know.
+        narrowed = replace(scope, ignore=(), prefix="")
+        outside = not name.startswith(options.prefix) or narrowed.leaves_out_file(asset.source or name) is not None
+        return Passed(name, Reason.IGNORED) if outside else asset.file
 
     @property
     def _is_narrowed(self) -> bool:
@@ -87,8 +116,12 @@ class TreePush(Push):
     def listed(self, listing: Iterable[RemoteObject]) -> Iterable[RemoteObject]:
         """Takes note of the archived manifests on their way."""
         for obj in listing:
-            if self.deploy is not None and obj.key.startswith(self.target.prefix + ARCHIVE):
-                self.deploy.archive.listed.append(obj)
+            if self.deploy is not None:
+                archive = self.deploy.archive
+                if obj.key.startswith(self.target.prefix + ARCHIVE):
+                    archive.listed.append(obj)
+                elif self.removals.clear and obj.key == self.target.prefix + self.deploy.manifests.name:
+                    archive.keep_what_was_live(obj.key)  # now: it is about to be replaced
             yield obj
 
     def carried_out_by(self, executor: Executor) -> Executor:
@@ -104,9 +137,11 @@ class TreePush(Push):
         )
 
     def is_held_back(self, key: str, name: str) -> bool:
-        """The secret guard; our own copies of manifests say no more than the manifest does."""
+        """The secret guard, by the name that people know; our own copies of manifests say no more than these do."""
+        asset = self.assets.get(name)
+        source = name if asset is None else asset.source or name
         # Not super(): a dataclass with slots is made anew, and leaves super() without its class.
-        return not name.startswith(HIDDEN) and Push.is_held_back(self, key, name)
+        return not name.startswith(HIDDEN) and Push.is_held_back(self, key, source)
 
     def without_file(self, obj: RemoteObject, join: Join) -> None:
         """An orphan, or one that may go."""

@@ -70,7 +70,7 @@ def _verify(
     options = run.options
     scope = Scope(
         prefix=options.prefix, ignore=options.ignore, include=options.include,
-        foreign=foreign_names(target, settings.storages),
+        foreign=tuple(filter(None, foreign_names(target, settings.storages))),
     )  # fmt: skip
     intents = Intents(target, settings.intent_for(target.alias) or (), wishes.expect)
     probes = Probes(target, wishes.via)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from s3sync.access.intent import StorageFacts, is_meant_public
+from s3sync.access.intent import StorageFacts, contradictions, derive, intent_of, is_meant_public
 
 SIGNED, UNSIGNED = True, False
 PARTLY = [("public/", "public"), ("cdn/", "cdn"), ("", "private")]
@@ -68,3 +70,76 @@ def test_an_acl_that_is_not_told() -> None:
     """Not to know is not to be private."""
     facts = StorageFacts(acl=None, url_is_signed=True, acl_is_told=False)
     assert is_meant_public(facts, [("", "private")], "a.png")
+
+
+S: dict[str, Any] = {"acl": None, "url_is_signed": True, "wants_signed": True}
+PLAIN: dict[str, Any] = {"acl": None, "url_is_signed": False}
+DOMAIN: dict[str, Any] = {**PLAIN, "custom_domain": True}
+STORAGES: list[tuple[str, dict[str, Any], str, list[str]]] = [
+    # What it is in django-storages, what it says, what it means, and what does not fit together.
+    ("S3Storage as it comes", S, "private", []),
+    ("public-read", {**S, "acl": "public-read"}, "undeclared", ["public-signed"]),
+    ("public-read, no signatures", {**PLAIN, "acl": "public-read"}, "public", []),
+    ("no signatures", PLAIN, "public", []),
+    ("no signatures, written as private", {**PLAIN, "acl": "private"}, "public", ["private-unsigned"]),
+    ("static, signed", {**S, "serves_static": True}, "private", ["static-signed"]),
+    ("static", {**PLAIN, "serves_static": True}, "public", []),
+    ("custom domain, signatures asked for", {**DOMAIN, "wants_signed": True}, "cdn", ["unsigned-domain"]),
+    ("custom domain, private media", {**DOMAIN, "acl": "private", "wants_signed": True}, "cdn",
+     ["private-unsigned", "unsigned-domain"]),
+    ("custom domain, no signatures", DOMAIN, "cdn", []),
+    ("custom domain, public-read", {**DOMAIN, "acl": "public-read"}, "public", []),
+    ("custom domain, ACL untold", {**DOMAIN, "acl_is_told": False}, "cdn", ["acl-untold"]),
+    ("S3 as custom domain", {**DOMAIN, "custom_domain_is_s3": True}, "public", []),
+    ("CloudFront key", {**S, "custom_domain": True, "custom_domain_signs": True}, "private", []),
+    ("CloudFront key, no signatures", {**DOMAIN, "custom_domain_signs": True}, "cdn", ["unused-key"]),
+    ("CloudFront key, no custom domain", {**S, "custom_domain_signs": True}, "private", ["unused-key"]),
+    ("grants to everybody", {**S, "grants": ["uri=http://acs.amazonaws.com/groups/global/AllUsers"]}, "undeclared",
+     ["public-signed"]),
+    ("authenticated-read", {**S, "acl": "authenticated-read"}, "undeclared", ["public-signed", "accounts-read"]),
+    ("ACL untold", {**S, "acl_is_told": False}, "undeclared", ["acl-untold"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("facts", "intent", "found"), [case[1:] for case in STORAGES], ids=[case[0] for case in STORAGES]
+)
+def test_derive(facts: dict[str, Any], intent: str, found: list[str]) -> None:
+    """An unsigned address is for everybody, a signed one is not; what contradicts itself is not guessed at."""
+    assert (intent, "derived") == derive(StorageFacts(**facts))
+    assert found == [finding.id for finding in contradictions(StorageFacts(**facts))]
+
+
+def test_what_is_written_overrules() -> None:
+    """Only what is written is declared."""
+    facts = StorageFacts(**PLAIN)
+    assert ("private", "declared") == intent_of(facts, PARTLY, "a.png")
+    assert ("cdn", "declared") == intent_of(facts, PARTLY, "cdn/a.png")
+    assert ("public", "derived") == intent_of(facts, [("private/", "private")], "a.png")
+    assert ("public", "derived") == intent_of(facts, None, "a.png")
+
+
+@pytest.mark.parametrize(
+    ("facts", "declared", "found"),
+    [
+        ({**S, "acl": "public-read"}, "public", []),
+        ({**S, "acl": "public-read"}, "private", [("declared-otherwise", "high")]),
+        ({**S, "acl": "public-read"}, "cdn", [("declared-otherwise", "high")]),
+        (PLAIN, "private", [("declared-otherwise", "warning")]),
+        ({**PLAIN, "acl": "private"}, "private", [("declared-otherwise", "warning")]),
+        ({**S, "acl": "private"}, "public", [("declared-otherwise", "warning")]),
+        (S, "private", []),
+        (DOMAIN, "cdn", []),
+        (PLAIN, "public", []),
+    ],
+)
+def test_what_is_written_and_done_otherwise(facts: dict[str, Any], declared: str, found: list[tuple[str, str]]) -> None:
+    """A declaration settles what was meant, not what the storage does."""
+    findings = contradictions(StorageFacts(**facts), [("", declared)])
+    assert found == [(finding.id, finding.severity) for finding in findings]
+
+
+def test_a_declaration_for_some_names_settles_nothing_for_the_rest() -> None:
+    """The others still contradict themselves."""
+    facts = StorageFacts(**{**S, "acl": "public-read"})
+    assert ["public-signed"] == [finding.id for finding in contradictions(facts, [("public/", "public")])]
