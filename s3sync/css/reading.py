@@ -58,7 +58,7 @@ def _read(name: str, data: bytes, text: charset.Text, payloads: list[Found], kno
     findings: list[Finding] = []
     for found in payloads:
         verdict = judge.of(found)
-        if verdict is _NOTHING:
+        if verdict is _NOTHING or (verdict.target is None and len(findings) >= _MOST_FINDINGS):
             continue
         places.move(found.start)
         for code, level, detail in verdict.remarks:
@@ -87,6 +87,8 @@ class _Verdict(NamedTuple):
 
 
 _NOTHING = _Verdict(())
+_MOST_FINDINGS = 10_000
+"""Of one sheet. Nobody reads on; and a hostile sheet of a megabyte could have half a million."""
 
 
 class _Judge:
