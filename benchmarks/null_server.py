@@ -3,7 +3,7 @@
     python benchmarks/null_server.py            prints its port on the first line, ends with its standard input
 
 It looks at no signature and keeps no content, so what is measured against it is the client. It enforces
-`If-None-Match`, and lists what was put, in order.
+`If-None-Match`, and lists what was put, in order. Every key has the same ACL; below `different/` each has its own.
 """
 
 from __future__ import annotations
@@ -20,6 +20,18 @@ import httptools
 OBJECTS: dict[str, tuple[int, str]] = {}
 REQUESTS: dict[str, int] = {}
 _PAGE = 1000
+_GRANT = (
+    '<Grant><Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="{}">{}</Grantee>'
+    "<Permission>{}</Permission></Grant>"
+)
+_ID = "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a"
+_ACL = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<AccessControlPolicy xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+    f"<Owner><ID>{_ID}</ID><DisplayName>%s</DisplayName></Owner><AccessControlList>"
+    + _GRANT.format("CanonicalUser", f"<ID>{_ID}</ID>", "FULL_CONTROL")
+    + _GRANT.format("Group", "<URI>http://acs.amazonaws.com/groups/global/AllUsers</URI>", "READ")
+    + "</AccessControlList></AccessControlPolicy>"
+)
 
 
 class Connection(asyncio.Protocol):
@@ -51,6 +63,10 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         method, url = self._parser.get_method().decode(), urlsplit(self._url.decode())
         path = unquote(url.path)
+        if method == "GET" and url.query == "acl":
+            REQUESTS["GET acl"] = REQUESTS.get("GET acl", 0) + 1
+            self._answer(b"200 OK", (_ACL % (escape(path) if "/different/" in path else "somebody")).encode())
+            return
         lists = method == "GET" and path.rstrip("/").count("/") == 1
         operation = f"{method} list" if lists else method
         REQUESTS[operation] = REQUESTS.get(operation, 0) + 1

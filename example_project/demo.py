@@ -29,7 +29,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 HERE = Path(__file__).resolve().parent
 BUCKET = "fernweh-demo"
@@ -216,6 +216,7 @@ class Demo:
         self.s3: Any = None
         self.steps = 0
         self.pushes: list[Push] = []
+        self.large: list[str] = []
         self.started = time.monotonic()
 
     def run(self, *, pictures: int, serve: bool) -> None:
@@ -226,6 +227,7 @@ class Demo:
         self.push_nothing()
         self.push_one()
         site = self.cut_over()
+        self.verify()
         self.summarise()
         if serve:
             self.serve(site)
@@ -273,6 +275,7 @@ class Demo:
         etag = self.s3.head_object(Bucket=BUCKET, Key=f"media/{name}")["ETag"].strip('"')
         _, _, parts = etag.partition("-")
         if parts:
+            self.large = [name]
             say(f"{name!r} went in {parts} parts.")
 
     def push_nothing(self) -> None:
@@ -335,6 +338,22 @@ class Demo:
         if not url.startswith(f"{self.endpoint}/{BUCKET}/"):
             raise DemoError(f"The page has no {what} from the bucket; it has {url!r}.")
         return url
+
+    def verify(self) -> None:
+        """Prove who can read what; open one picture to everybody behind the tool's back; find it, and close it."""
+        self.head("Who can read it")
+        for name in self.large:  # moto has no ACL to tell of what came in parts
+            self.s3.put_object_acl(Bucket=BUCKET, Key=f"media/{name}", ACL="private")
+        expect("exit code", self.manage("s3_verify_acl"), 0)
+        name = min(self.files())
+        key = f"media/{name}"
+        url = f"{self.endpoint}/{BUCKET}/{quote(key)}"
+        self.s3.put_object_acl(Bucket=BUCKET, Key=key, ACL="public-read")
+        say(f"Somebody makes {name!r} public, behind our back: {fetch(url)[0]} without a signature.")
+        expect("exit code", self.manage("s3_verify_acl"), 3)
+        expect("exit code", self.manage("s3_verify_acl", "--fix", "--no-input"), 0)
+        expect("exit code", self.manage("s3_verify_acl"), 0)
+        expect("status without a signature", fetch(url)[0], 403)
 
     def summarise(self) -> None:
         self.head("Summary")

@@ -100,4 +100,5 @@ def _last_line(report: AccessReport) -> str:
     end = "" if report.exit_code == OK else f" [{report.status}, exit {report.exit_code}]"
     accepted = f", {report.accepted:,} accepted by the baseline" if report.accepted else ""
     calls = f"{report.api_calls:,} calls"
-    return f"{report.coverage}{accepted}; {calls}; {report.seconds['total']:.1f} s{end}"
+    mended = f", {report.counts['fixed']:,} mended" if report.counts["fixed"] else ""
+    return f"{report.coverage}{mended}{accepted}; {calls}; {report.seconds['total']:.1f} s{end}"

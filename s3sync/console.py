@@ -6,11 +6,12 @@ import json
 import os
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from .core.comparison import Action
 from .core.events import Event, Finding, Outcome, Result, Stopped
 from .core.report import BUDGET, LOCKED, OK, Report, belongs_in_items, item_as_json
 from .output import is_beside, open_output, put_in_place
@@ -49,6 +50,7 @@ class Console:
         self._found: dict[str, int] = defaultdict(int)
         self._named: dict[str, list[str]] = defaultdict(list)
         self._counted: dict[str, int] = defaultdict(int)
+        self._planned: Counter[Action] = Counter()
         self._withheld: list[str] | None = [] if verbosity == 0 else None
         self._spool: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", prefix="s3sync-")  # noqa: SIM115
         self._result: IO[str] = out if output is None else open_output(output)
@@ -66,6 +68,7 @@ class Console:
     def saw(self, event: Event) -> None:
         """Shows an event, or keeps it for the report."""
         if isinstance(event, Outcome):
+            self._planned[event.action] += event.result is Result.PLANNED
             self._keep(event)
             if belongs_in_items(event, self._verbosity):
                 if self._form == "json":
@@ -142,7 +145,7 @@ class Console:
             self._write(f"engine {report.engine}{why}; conditional writes {report.conditional}")
         if report.error is None or any(report.counts.values()):
             write = self._write if self._verbosity > 0 else self._complain
-            write(lint_summary(report) if self._lints else summary(report))
+            write(lint_summary(report) if self._lints else summary(report, self._planned))
 
     def _list_trouble(self) -> None:
         for code, failures in self._failures.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 
 from .core.comparison import Action, Reason
 from .core.events import Finding, Outcome, Result
@@ -63,7 +64,10 @@ def title_of(outcome: Outcome) -> str | None:
     if outcome.action is Action.SKIP and outcome.reason is Reason.SECRET:
         return "held back: names of secrets, and everybody can read this target (--allow-secret NAME sends one)"
     if outcome.action is Action.SKIP and outcome.reason is Reason.LINK:
-        return "links skipped, as they lead nowhere, in a circle or out of the source (--follow-symlinks)"
+        return (
+            "links skipped, as they lead nowhere, in a circle or out of the source (s3_push_media follows the latter "
+            "with --follow-symlinks)"
+        )
     if outcome.action is Action.SKIP and outcome.reason is Reason.SPECIAL:
         return "skipped, as they are no regular files"
     if outcome.action is Action.FIX and outcome.result is Result.PLANNED:
@@ -71,8 +75,8 @@ def title_of(outcome: Outcome) -> str | None:
     return None
 
 
-def summary(report: Report) -> str:
-    """A run in one line."""
+def summary(report: Report, planned: Mapping[Action, int] | None = None) -> str:
+    """A run in one line. `planned`: what would be deleted, and whose headers are or would be other ones."""
     counts, target = report.counts, report.target
     if report.place:
         return _build_summary(report)
@@ -83,6 +87,7 @@ def summary(report: Report) -> str:
     parts = [f"{number:,} {did} ({in_bytes(size)})" if number else f"0 {did}", f"{counts['unchanged']:,} unchanged"]
     if report.dry_run:
         parts[0] = f"{did} {number:,} ({in_bytes(size)})"
+    parts[1:1] = _planned(report, planned or {})
     for name, words in (
         ("deleted", "deleted"), ("fixed", "fixed"), ("kept", "kept (newer in the bucket)"),
         ("conflicts", "in conflict"), ("orphans", "without a file"), ("skipped", "skipped"), ("failed", "failed"),
@@ -94,11 +99,24 @@ def summary(report: Report) -> str:
     return f"{target.alias} -> {place}: {', '.join(parts)}; {report.seconds['total']:.1f} s{end}"
 
 
+def _planned(report: Report, planned: Mapping[Action, int]) -> Iterator[str]:
+    deletes, fixes = planned.get(Action.DELETE, 0), planned.get(Action.FIX, 0)
+    if deletes:
+        yield f"would delete {deletes:,}"
+    if fixes:
+        # It is a difference, unless --fix-metadata is rehearsed.
+        yield f"{fixes:,} with other headers" if report.differences or not report.dry_run else f"would fix {fixes:,}"
+
+
 def _build_summary(report: Report) -> str:
     counts = report.counts
     did = "would write" if report.dry_run else "wrote"
     parts = [f"{did} {counts['new']:,} files ({in_bytes(report.planned_bytes)})"]
-    parts += [f"{counts[name]:,} {name}" for name in ("skipped", "failed") if counts[name]]
+    parts += [
+        f"{counts[name]:,} {words}"
+        for name, words in (("skipped", "skipped"), ("failed", "failed"), ("not_tried", "not tried"))
+        if counts[name]
+    ]
     end = "" if report.exit_code == OK else f" [{report.status}, exit {report.exit_code}]"
     return f"{report.target.alias} -> {report.place}: {', '.join(parts)}; {report.seconds['total']:.1f} s{end}"
 

@@ -59,6 +59,11 @@ def change_for(title: str, project: Project) -> None:
         project.push()
         project.write("photos/2024/beach.jpg", b"c" * 2_100_000)
         project.write("ids/passport.jpg", b"p" * 900)
+    elif title == "verify":
+        project.write("ids/passport.jpg", b"p" * 900)
+        project.push()
+        client = project.server.client()
+        client.put_object_acl(Bucket=BUCKET, Key="media/ids/passport.jpg", ACL="public-read")
     elif title == "collectstatic":
         project.asset("css/site.css", 'body{background:url("../img/sky.png")}\n')
 
@@ -86,8 +91,9 @@ def shown_by(title: str, commands: list[str], project: Project) -> str:
 @pytest.mark.parametrize(
     ("document", "title"),
     [
-        ("README.md", "first push"), ("README.md", "dry run"), ("README.md", "collectstatic"),
-        ("docs/scripting.md", "report"), ("docs/css.md", "lint"),
+        ("README.md", "first push"), ("README.md", "dry run"), ("README.md", "collectstatic"), ("README.md", "verify"),
+        ("docs/scripting.md", "report"), ("docs/css.md", "lint"), ("docs/permissions.md", "iam policy"),
+        ("docs/permissions.md", "bucket policy"), ("docs/permissions.md", "cors rules"),
     ],
 )
 def test_shown_output_is_what_the_command_prints(acme: Project, document: str, title: str) -> None:
@@ -108,4 +114,5 @@ def test_every_shown_block_is_tested() -> None:
     """A block with output that no test makes would rot."""
     titles = {found["title"] for path in [ROOT / "README.md", *ROOT.glob("docs/*.md")]
               for found in BLOCK.finditer(path.read_text())}  # fmt: skip
-    assert {"first push", "dry run", "collectstatic", "lint", "report"} == titles
+    of_policies = {"iam policy", "bucket policy", "cors rules"}
+    assert {"first push", "dry run", "collectstatic", "verify", "lint", "report"} | of_policies == titles

@@ -55,8 +55,8 @@ def set_policy(s3: Any, bucket: str, *statements: dict[str, Any]) -> None:
 @ON_RGW
 def test_private_media_with_one_public_picture(project: Project, s3: Any, bucket: str) -> None:
     """s3_verify_acl; s3_verify_acl --fix --no-input; s3_verify_acl"""
-    for name in ("a.jpg", "b.jpg", "ids/passport.jpg"):
-        put(s3, bucket, f"media/{name}", "public-read" if "ids" in name else "private")
+    for name in ("a.jpg", "b.jpg", "ids/passport.jpg", "ids/", "ids/Thumbs.db"):
+        put(s3, bucket, f"media/{name}", "public-read" if "passport" in name else "private")
 
     found = verify(project)
 
@@ -128,9 +128,10 @@ def test_public_grants_that_a_block_ignores_are_fine_and_latent(project: Project
     for flag, status, code in (("IgnorePublicAcls", 403, 0), ("BlockPublicPolicy", 200, 3)):
         s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={**block, flag: True})
         assert status == stranger(project, bucket, "media/a.jpg")
-        result = verify(project)
+        result = verify(project, "-v", "3")
         assert code == result.code, result
-        assert ("IgnorePublicAcls" in result.stdout) is (code == 0) or code == 3
+        (item,) = result.report["items"]
+        assert (code == 0) is ("IgnorePublicAcls" in item["reason"])
 
 
 @ON_RGW
@@ -397,3 +398,20 @@ def test_policies_are_printed_without_a_network(project: Project) -> None:
         result = project.run("s3_verify_acl", "--print-policy", kind, *origin)
         assert 0 == result.code, result
         assert word in json.dumps(result.report), result
+
+
+@ON_RGW
+def test_every_name_is_judged(project: Project, s3: Any, bucket: str) -> None:
+    """s3_verify_acl, with names that a push would not send; and with --ignore and --prefix"""
+    names = ("Thumbs.db", "folder/", ".s3sync/x", "a..b//c", "ids/\u00e9 +%?#&.jpg", "../up", "x\\y")
+    for name in names:
+        put(s3, bucket, f"media/{name}", "public-read")
+
+    result = verify(project)
+
+    assert {f"media/{name}": "EXPOSED" for name in names} == verdicts(result), result
+    assert all(item["evidence"]["probe"]["status"] == 206 for item in result.report["items"]), result
+    some = verify(project, "--include", "folder*", "--include", "T*")
+    assert {"media/folder/", "media/Thumbs.db"} == set(verdicts(some))
+    assert {"media/ids/\u00e9 +%?#&.jpg"} == set(verdicts(verify(project, "--prefix", "ids/")))
+    assert 3 == verify(project, "--ignore", "ids", "--max-duration", "1h").code

@@ -29,6 +29,7 @@ _KNOWN = {
     "aws:principaltype": ("Anonymous",),
     "s3:tlsversion": ("1.2", "1.3"),  # S3 speaks nothing older
 }
+_PLAIN = re.compile(r"[\w:/.@=+-]{1,128}\Z", re.ASCII)
 _OPERATOR = re.compile(r"(ForAllValues:|ForAnyValue:)?(\w+?)(IfExists)?\Z")
 
 
@@ -83,10 +84,11 @@ def holds(condition: object, https: bool) -> Truth:
 
 
 def keys_of(condition: object) -> tuple[str, ...]:
-    """The condition keys, for people."""
+    """The condition keys, for people; without what could harm a terminal."""
     if not isinstance(condition, Mapping):
         return ()
-    return tuple(str(key) for tests in condition.values() if isinstance(tests, Mapping) for key in tests)
+    keys = [str(key) for tests in condition.values() if isinstance(tests, Mapping) for key in tests]
+    return tuple(key if _PLAIN.match(key) else "an odd key" for key in keys)
 
 
 def _strings(wanted: object) -> list[str] | None:

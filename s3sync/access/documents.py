@@ -7,22 +7,18 @@ Sources: "Bucket policy examples using condition keys" (Amazon S3 User Guide), "
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from .intent import Rules
 from .needs import CannotExpress, Needs, needs_of
 
 VERSION: Final = "2012-10-17"
 """With an older version, `${*}` would be four letters."""
 PUBLIC_CANNED: Final = ("public-read", "public-read-write", "authenticated-read")
 
-UNCLEAR: Final = "unclear"
-"""The intent of a storage that makes objects public and signs their URLs."""
-
 Document = dict[str, Any]
-Rules = Sequence[tuple[str, str]]
-"""Prefixes of names with their intent; the first match decides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +40,7 @@ class AliasFacts:
     kms_key: str | None = None
     """The customer's key that objects are encrypted with, as the storage names it: an id, an alias or an ARN."""
     rules: Rules = (("", "private"),)
-    """Who is meant to read: `public`, `private` or `cdn`."""
+    """Who is meant to read: `public`, `private`, `cdn`, or `undeclared` where the storage contradicts itself."""
     has_domain: bool = False
     """Whether URLs lead to a domain of its own, which may be a CDN's."""
 
@@ -157,7 +153,8 @@ def _statements(facts: AliasFacts, needs: Needs) -> list[Document]:
     found = []
     if needs.lists:
         statement = _allow(f"{facts.label}List", {"ListBucket"}, _bucket_arn(facts))
-        if facts.prefix:
+        # Other servers take a question about the bucket that they don't know for a listing of all of it (Ceph RGW 16).
+        if facts.prefix and (facts.is_aws or not needs.bucket):
             statement["Condition"] = {"StringLike": {"s3:prefix": f"{quoted(facts.prefix)}*"}}
         found.append(statement)
     if needs.bucket:
@@ -214,7 +211,7 @@ def _is_managed(key: str) -> bool:
 
 def _readers(facts: AliasFacts, names: str, intent: str, distribution: str | None, inside: Rules) -> list[Document]:
     """`inside` are rules of another intent, for names that begin with `names`, and which come before."""
-    if intent == UNCLEAR:
+    if intent == "undeclared":
         raise CannotExpress(f"{facts.alias!r} makes objects public and signs their URLs, so nobody can tell who reads")
     if intent == "private":
         found = [] if inside and facts.sends_acl else _guards(facts, names)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal, NamedTuple
 
 from .logic import NO, UNREAD, YES, Truth, either, truth
@@ -22,6 +22,7 @@ from .policy import ANONYMOUS, Statement, is_public, statements_of
 Ownership = Literal["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"]
 OWNERSHIPS = ("BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter")
 
+IGNORE, RESTRICT = "IgnorePublicAcls", "RestrictPublicBuckets"
 ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
 AUTHENTICATED_USERS = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
 """Whoever has an AWS account, any account ("Access control list (ACL) overview", "Amazon S3 predefined groups")."""
@@ -57,6 +58,7 @@ class BucketFacts:
     owner_id: str | None = None
     """Canonical id."""
     ownership: str | None = "BucketOwnerEnforced"
+    """None: not read. A bucket without ownership controls is `ObjectWriter` ("Controlling ownership of objects")."""
     bucket_block: Mapping[str, bool | None] | None = field(default_factory=dict)
     """The bucket's public access block, by the names of its flags; a flag that is not named is off."""
     account_block: Mapping[str, bool | None] | None = field(default_factory=dict)
@@ -78,13 +80,16 @@ class BucketFacts:
     @property
     def https(self) -> bool:
         """Website endpoints know http only ("Website endpoints"); elsewhere browsers come by https."""
-        return self.endpoint_kind != "website"
+        return self._kind != "website"
 
     @cached_property
     def closed(self) -> Truth:
         """Whether this kind of endpoint lets nobody in without credentials ("Access points restrictions")."""
-        kind = " ".join(re.split(r"[\W_]+", (self.endpoint_kind or "").lower()))
-        return YES if kind in _WITHOUT_ANONYMOUS else NO if kind in ("bucket", "website") else UNREAD
+        return YES if self._kind in _WITHOUT_ANONYMOUS else NO if self._kind in ("bucket", "website") else UNREAD
+
+    @cached_property
+    def _kind(self) -> str:
+        return " ".join(re.split(r"[\W_]+", (self.endpoint_kind or "").lower()))
 
     @cached_property
     def enforced(self) -> Truth:
@@ -99,9 +104,15 @@ class BucketFacts:
         told = is_public(self.policy) if self.policy_read else UNREAD
         return told if self.policy_is_public == "derive" or told is NO else UNREAD
 
-    def flag(self, name: str) -> Truth:
-        """Whether a flag holds: the stricter of bucket and account wins ("Blocking public access")."""
-        return either(*(_flag(block, name) for block in (self.bucket_block, self.account_block)))
+    @cached_property
+    def restrict(self) -> Truth:
+        """RestrictPublicBuckets: the stricter of bucket and account wins ("Blocking public access")."""
+        return either(*(_flag(block, RESTRICT) for block in (self.bucket_block, self.account_block)))
+
+    @cached_property
+    def ignore(self) -> Truth:
+        """IgnorePublicAcls, likewise."""
+        return either(*(_flag(block, IGNORE) for block in (self.bucket_block, self.account_block)))
 
     def levels(self, name: str, value: Truth = YES) -> tuple[str, ...]:
         """At which of `bucket` and `account` a flag is on; or, with `UNREAD`, could not be read."""
@@ -174,23 +185,25 @@ def acl_says(grants: Iterable[Grant] | None, owner_id: str | None = "") -> AclSa
     """
     if grants is None:
         return AclSays(control=YES if owner_id == ANONYMOUS else UNREAD)
-    strangers = [[grant.permission for grant in map(_grant, grants) if _is_for(grant, group)] for group in _GROUPS]
+    return _acl_says(tuple(map(tuple, grants)), owner_id == ANONYMOUS)
+
+
+@lru_cache(maxsize=4096)
+def _acl_says(grants: tuple[tuple[str, ...], ...], is_anonymous: bool) -> AclSays:
+    """Most objects of a bucket have one of a few ACLs."""
+    strangers = [[permission for grantee, permission in grants if _is_for(grantee, group)] for group in _GROUPS]
     anybody = [permission for permissions in strangers for permission in permissions]
     return AclSays(
         everyone=_may(strangers[0], "READ"),
         accounts=_may(strangers[1], "READ"),
-        control=YES if owner_id == ANONYMOUS else _may(anybody, "WRITE_ACP"),
+        control=YES if is_anonymous else _may(anybody, "WRITE_ACP"),
         writes=_may(anybody, "WRITE"),
         shown=_may(anybody, "READ_ACP"),
     )
 
 
-def _grant(grant: Grant | tuple[str, str]) -> Grant:
-    return Grant(*grant)
-
-
-def _is_for(grant: Grant, group: str) -> bool:
-    return grant.grantee.endswith(group) or (group == _EVERYBODY and grant.grantee == ANONYMOUS)
+def _is_for(grantee: str, group: str) -> bool:
+    return grantee.endswith(group) or (group == _EVERYBODY and grantee == ANONYMOUS)
 
 
 def _may(permissions: list[str], wanted: str) -> Truth:

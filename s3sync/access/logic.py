@@ -22,6 +22,8 @@ class Truth(IntEnum):
     UNREAD = 2
     YES = 3
 
+    __hash__ = int.__hash__  # Enum hashes names, in Python: half the time of a decision
+
 
 NO, VISITOR, UNREAD, YES = Truth
 _NOT = {NO: YES, VISITOR: VISITOR, UNREAD: UNREAD, YES: NO}

@@ -63,11 +63,10 @@ _CHECK_METADATA = Needs(with_acl=_set("GetObjectAcl"))
 _FIX_METADATA = Needs(objects=_set("GetObjectAcl", "PutObjectAcl"), with_tags=_set("GetObjectTagging"))
 _VERIFY = Needs(
     True, _set("GetObjectAcl"),
-    _set("GetBucketAcl", "GetBucketLocation", "GetBucketOwnershipControls", "GetBucketPolicy", "GetBucketPolicyStatus",
+    _set("GetBucketAcl", "GetBucketOwnershipControls", "GetBucketPolicy", "GetBucketPolicyStatus",
          "GetBucketPublicAccessBlock", "GetBucketRequestPayment"),
     _set("GetAccountPublicAccessBlock"),
 )  # fmt: skip
-_VERSIONS = Needs(objects=_set("GetObjectVersionAcl"), bucket=_set("ListBucketVersions"))
 # A HEAD tells the version, and a call that names one has an action of its own.
 _FIX = Needs(objects=_set("GetObject", "GetObjectVersionAcl", "PutObjectAcl", "PutObjectVersionAcl"))
 _METADATA = {"--check-metadata": _CHECK_METADATA, "--fix-metadata": _FIX_METADATA}
@@ -75,7 +74,7 @@ _METADATA = {"--check-metadata": _CHECK_METADATA, "--fix-metadata": _FIX_METADAT
 COMMANDS: Final[Mapping[str, tuple[Needs, Mapping[str, Needs]]]] = MappingProxyType({
     "s3_push_media": (_PUSH, {"--delete": _DELETE, **_METADATA}),
     "collectstatic": (_PUSH, {"--clear": _DELETE, "--prune": _DELETE, **_METADATA}),
-    "s3_verify_acl": (_VERIFY, {"--all-versions": _VERSIONS, "--fix": _FIX}),
+    "s3_verify_acl": (_VERIFY, {"--fix": _FIX, "--undo": _FIX}),
     "s3_lint_css": (Needs(), {}),
 })  # fmt: skip
 """Command -> what it always needs, and what some of its options need besides."""

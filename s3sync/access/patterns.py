@@ -91,11 +91,17 @@ def resource_matches(pattern: str, subject: Subject) -> Ways:
 
 
 def _matches(pattern: str, subject: Subject) -> Ways:
-    wanted = _PARTITION.sub("arn:aws:", pattern, count=1) if pattern.startswith("arn:aws") else pattern
+    wanted = _without_partition(pattern)
     name = _EMPTY + subject.name
     if subject.is_prefix:
         return fits_beginning(wanted, name)
     return ALWAYS if fits(wanted, name) else NEVER
+
+
+@lru_cache(maxsize=4096)
+def _without_partition(pattern: str) -> str:
+    found = _PARTITION.match(pattern)
+    return "arn:aws:" + pattern[found.end() :] if found else pattern
 
 
 def _without_tenant(pattern: str) -> str | None:

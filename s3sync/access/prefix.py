@@ -7,6 +7,7 @@ policy says of their keys, who owns them, what their ACLs grant. If the answer i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import product
 from typing import Literal
 
@@ -16,10 +17,11 @@ from .patterns import Subject
 from .policy import READ_ACTION, READ_VERSION_ACTION
 from .reasons import Case
 from .situation import Outcome, outcomes
-from .verdict import INTENTS, Access, Verdict, policy_effects, situation_of, verdict_on
+from .verdict import INTENTS, Access, Verdict, judge_all, policy_effects, situation_of, verdict_on
 
 Ask = Literal["nothing", "key", "object"]
-Answer = frozenset[Outcome]
+Answer = tuple[str, ...]
+Kind = tuple[Truth, AclSays]
 
 EITHER = (NO, YES)
 
@@ -40,7 +42,7 @@ class PrefixDecision:
     unread: tuple[str, ...] = ()
     """The facts that were not read and that the final answer `unknown` hangs on."""
     _case: Case | None = field(default=None, repr=False, compare=False)
-    _answer: Answer = field(default=frozenset(), repr=False, compare=False)
+    _possible: frozenset[Outcome] = field(default=frozenset(), repr=False, compare=False)
 
     @property
     def final(self) -> bool:
@@ -51,7 +53,7 @@ class PrefixDecision:
         """What `decide` says of each object below a final prefix. Raises ValueError if it is not final."""
         if self._case is None or not self.final or intent not in INTENTS:
             raise ValueError(f"no final answer for {intent!r} objects below {self.prefix!r}")
-        return verdict_on(self._case, self._answer, intent, declared=declared)
+        return verdict_on(self._case, self._possible, intent, declared=declared)
 
 
 def decide_prefix(bucket: BucketFacts, prefix: str, *, by_version: bool = False) -> PrefixDecision:
@@ -60,36 +62,33 @@ def decide_prefix(bucket: BucketFacts, prefix: str, *, by_version: bool = False)
         bucket, READ_VERSION_ACTION if by_version else READ_ACTION, Subject(f"{bucket.name}/{prefix}", is_prefix=True)
     )
     rights = sorted(product(effects.allow, effects.deny))
-    answers = {right: _answers(bucket, *right) for right in rights}
-    every = {answer for by_object in answers.values() for answer in by_object.values()}
-    if len(every) > 1:
-        needs = _needs(list(answers.values()))
+    families = [_family(bucket, *right) for right in rights]
+    every = [found for family in families for found in family.values()]
+    if len({_answer(found) for found in every}) > 1:
+        needs = _needs([{kind: _answer(found) for kind, found in family.items()} for family in families])
         return PrefixDecision(prefix, "key" if needs == ("key",) else "object", needs, None, _why_not(needs))
-    situation = situation_of(bucket, *rights[-1], UNREAD if bucket.owner_id is None else NO, NOTHING_GRANTED)
-    case = Case(bucket, effects, situation)
-    (answer,) = every
-    said = verdict_on(case, answer, "undeclared")
-    return PrefixDecision(prefix, "nothing", (), said.access, said.reason, said.unread, case, answer)
+    usual = situation_of(bucket, *rights[0], UNREAD if bucket.owner_id is None else YES, NOTHING_GRANTED)
+    case = Case(bucket, effects, usual)
+    possible = frozenset[Outcome]().union(*every)
+    said = verdict_on(case, possible, "undeclared")
+    return PrefixDecision(prefix, "nothing", (), said.access, said.reason, said.unread, case, possible)
 
 
-ByObject = dict[tuple[Truth, AclSays], Answer]
-
-
-def _answers(bucket: BucketFacts, allow: Truth, deny: Truth) -> ByObject:
-    """The answer for each kind of object, where the policy says this of its key.
-
-    Who may read anyway gains nothing that counts here from rewriting an ACL, so that is left out.
-    """
+def _family(bucket: BucketFacts, allow: Truth, deny: Truth) -> dict[Kind, frozenset[Outcome]]:
+    """The outcomes for each kind of object, where the policy says this of its key."""
     owners = (UNREAD,) if bucket.owner_id is None else EITHER
-    found: ByObject = {}
-    for owned, granted in product(owners, product(EITHER, repeat=3)):
-        says = AclSays(*granted)
-        raw = outcomes(situation_of(bucket, allow, deny, owned, says))
-        found[owned, says] = frozenset(Outcome("public") if one.right == "public" else one for one in raw)
-    return found
+    kinds = [(owned, AclSays(*granted)) for owned in owners for granted in product(EITHER, repeat=3)]
+    return {(owned, says): outcomes(situation_of(bucket, allow, deny, owned, says)) for owned, says in kinds}
 
 
-def _needs(families: list[ByObject]) -> tuple[str, ...]:
+@lru_cache(maxsize=4096)
+def _answer(found: frozenset[Outcome]) -> Answer:
+    """Who reads, and the word for each intent."""
+    judged = [judge_all(found, intent, YES, True) for intent in INTENTS]
+    return (judged[0][1], *(word for (word, _), _ in judged))
+
+
+def _needs(families: list[dict[Kind, Answer]]) -> tuple[str, ...]:
     """In what two keys or objects can differ and get different answers."""
     needs = ["key"] if any(len({family[kind] for family in families}) > 1 for kind in families[0]) else []
     owners = {owned for owned, _ in families[0]}

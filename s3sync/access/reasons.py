@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .facts import AclSays, BucketFacts
+from .facts import IGNORE, RESTRICT, AclSays, BucketFacts
 from .logic import NO, UNREAD, VISITOR, YES, Truth, both
 from .policy import Effects
 from .situation import Outcome, Situation, missing
 
-IGNORE, RESTRICT = "IgnorePublicAcls", "RestrictPublicBuckets"
 _FLAGS = {"ignore": IGNORE, "restrict": RESTRICT}
 _WORDS = {
     "bucket_block": "the bucket's public access block",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
 
 from .facts import AclSays, BucketFacts, ObjectFacts, acl_says
 from .logic import NO, UNREAD, YES, Truth, truth
 from .patterns import Subject
 from .policy import READ_ACTION, READ_VERSION_ACTION, Effects, effects_on
-from .reasons import IGNORE, RESTRICT, Case, because, unknown, unread_facts
+from .reasons import Case, because, unknown, unread_facts
 from .situation import PRIVATE, Outcome, Situation, outcomes
 
 Intent = Literal["public", "private", "cdn", "undeclared"]
@@ -84,7 +85,7 @@ def policy_effects(bucket: BucketFacts, action: str, subject: Subject) -> Effect
 def situation_of(bucket: BucketFacts, allow: Truth, deny: Truth, owned: Truth, says: AclSays) -> Situation:
     """Puts the facts side by side."""
     return Situation(
-        bucket.closed, truth(bucket.requester_pays), bucket.flag(RESTRICT), bucket.flag(IGNORE), bucket.enforced,
+        bucket.closed, truth(bucket.requester_pays), bucket.restrict, bucket.ignore, bucket.enforced,
         bucket.policy_public, allow, deny, owned, says.everyone, says.accounts, says.control,
     )  # fmt: skip
 
@@ -93,20 +94,28 @@ def verdict_on(
     case: Case, found: frozenset[Outcome], intent: str, readable: Truth = YES, declared: bool = True
 ) -> Verdict:
     """What to call these outcomes. Several must agree on the word; the mildest severity is sure."""
-    ways = [(outcome, masked) for outcome in found for masked in _masks(readable)]
-    judged = [_judge(outcome, intent, masked, declared) for outcome, masked in ways]
-    accesses = {_access(outcome, masked) for outcome, masked in ways}
-    access = accesses.pop() if len(accesses) == 1 else "unknown"
-    if len({one.word for one in judged}) > 1:
+    (word, severity), access = judge_all(found, intent, readable, declared)
+    if word == "UNKNOWN":
         unread = unread_facts(case) + (("sse",) if readable is UNREAD else ())
-        return Verdict("UNKNOWN", "error", unknown(case, unread), access, unread)
-    word, severity = min(judged, key=lambda one: _RANK[one.severity])
+        return Verdict(word, severity, unknown(case, unread), access, unread)
     reason = because(case, min(found))
     if access == "unreadable":
         reason += ", but it is encrypted or archived so that S3 can give it to nobody without credentials"
     if word != "OK":
         return Verdict(word, severity, reason, access)
     return _with_notes(case, intent, Verdict(word, severity, reason, access))
+
+
+@lru_cache(maxsize=4096)
+def judge_all(found: frozenset[Outcome], intent: str, readable: Truth, declared: bool) -> tuple[Judged, Access]:
+    """The word, its severity, and who reads, for all outcomes at once."""
+    ways = [(outcome, masked) for outcome in found for masked in _masks(readable)]
+    judged = [_judge(outcome, intent, masked, declared) for outcome, masked in ways]
+    accesses = {_access(outcome, masked) for outcome, masked in ways}
+    access = accesses.pop() if len(accesses) == 1 else "unknown"
+    if len({one.word for one in judged}) > 1:
+        return Judged("UNKNOWN", "error"), access
+    return min(judged, key=lambda one: _RANK[one.severity]), access
 
 
 def _masks(readable: Truth) -> tuple[bool, ...]:

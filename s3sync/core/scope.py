@@ -86,6 +86,12 @@ class Scope:
             return True
         return self.held_back is not None and self.held_back(name)
 
+    def covers(self, name: str) -> bool:
+        """Whether a run that judges objects is to judge one of this name: also litter, and our own records."""
+        if name.startswith(self.foreign) or self.leaves_out_file(name) not in (None, Reason.JUNK):
+            return False
+        return not (self.ignore and any(matches(folder, self.ignore) for folder in _folders(name)))
+
     def _included(self, name: str) -> bool:
         return matches(name, self.include) or any(matches(folder, self.include) for folder in _folders(name))
 

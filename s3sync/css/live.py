@@ -10,7 +10,9 @@ from . import charset
 from .grammar import unescaped
 from .scan import INERT, scan
 
-_LEADS_ELSEWHERE = re.compile(r"\s*(?!data:|about:|blob:)[^#\s]", re.IGNORECASE)
+_BLANK = "".join(map(chr, range(0x21)))
+"""What browsers strip from both ends (WHATWG URL, "basic URL parser")."""
+_LEADS_ELSEWHERE = re.compile(r"(?!data:|about:|blob:)[^#]", re.IGNORECASE)
 _NOT_FETCHED = ("bad-url", "document", "sourcemap")
 
 
@@ -30,7 +32,7 @@ def live_references(data: bytes) -> Iterator[Live]:
     for found in scan(text.data, text.begin):
         if found.kind in _NOT_FETCHED or found.context == INERT:
             continue
-        value = unescaped(text.decoded(found.start, found.end)[0])
+        value = unescaped(text.decoded(found.start, found.end)[0]).strip(_BLANK)
         if _LEADS_ELSEWHERE.match(value):
             places.move(found.start)
-            yield Live(value.strip(), places.line, places.col)
+            yield Live(value, places.line, places.col)

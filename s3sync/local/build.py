@@ -9,15 +9,17 @@ import shutil
 import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import IO
 
 from ..core.objects import LocalFile
 from . import reading
 
 _BESIDE = ".s3sync-"
+_CHUNK = 1024 * 1024
 
 
 class FileChanged(Exception):
-    """The file is no longer the one that was found, and hashed."""
+    """The file is gone, or no longer the one that was found, and hashed."""
 
 
 class NotWritten(Exception):
@@ -29,7 +31,7 @@ class BuildFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)
-        self._checked = {self._folder}
+        self._checked: set[str] = set()
 
     def write(self, file: LocalFile) -> None:
         """The file is there whole or not at all, with the modification time of its source.
@@ -37,16 +39,12 @@ class BuildFolder:
         Raises OSError where the source can't be read, FileChanged, or NotWritten.
         """
         path = os.path.join(self._folder, *file.name.split("/"))
+        _check(file)
         with open(file.path, "rb") as source:
             try:
                 self._prepare(os.path.dirname(path))
                 if os.path.islink(path) or not os.path.isfile(path) or not filecmp.cmp(file.path, path, shallow=False):
-                    with _beside(path) as temporary:
-                        with open(temporary, "wb") as stream:
-                            shutil.copyfileobj(source, stream, 1 << 20)
-                        os.utime(temporary, ns=(file.mtime_ns, file.mtime_ns))
-                        _check(file)
-                        os.replace(temporary, path)
+                    _copy(file, source, path)
             except OSError as error:
                 raise NotWritten(in_words(error)) from error
         _check(file)
@@ -66,9 +64,10 @@ class BuildFolder:
         """Makes the folders of a file. What lies behind a link is not ours to replace: raises NotWritten."""
         if above in self._checked:
             return
-        self._prepare(os.path.dirname(above))
-        if os.path.islink(above):
-            raise NotWritten(f"{above} is a link, and would lead the file elsewhere")
+        if above != self._folder:
+            self._prepare(os.path.dirname(above))
+            if os.path.islink(above):
+                raise NotWritten(f"{above} is a link, and would lead the file elsewhere")
         os.makedirs(above, exist_ok=True)
         self._checked.add(above)
 
@@ -91,6 +90,15 @@ def check_place(path: str) -> None:
 def in_words(error: OSError) -> str:
     """What the operating system says."""
     return str(error.strerror or error).lower()
+
+
+def _copy(file: LocalFile, source: IO[bytes], path: str) -> None:
+    with _beside(path) as temporary:
+        with open(temporary, "wb") as stream:
+            shutil.copyfileobj(source, stream, _CHUNK)
+        os.utime(temporary, ns=(file.mtime_ns, file.mtime_ns))
+        _check(file)
+        os.replace(temporary, path)
 
 
 def _check(file: LocalFile) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _APART = (
     ("build", ("source",), "one makes the tree, the other pushes it"),
+    ("build", ("include", "prefix"), "a part would be pushed as if it were the whole tree"),
     ("build", ("prune", "clear", "check", "check_metadata", "fix_metadata", "verify", "verify_css"),
         "--build makes a folder and asks nothing of a bucket"),
     ("clear", ("include",), "all that is left out would be deleted"),

@@ -71,6 +71,7 @@ def _plain(body: bytes) -> Acl | None:
     if found is None:
         return None
     try:
+        body.decode()
         grants = [Grant((user or group).decode(), may.decode()) for user, group, may in _EACH_GRANT(found[2])]
         return Acl(found[1].decode(), tuple(grants))
     except UnicodeDecodeError:

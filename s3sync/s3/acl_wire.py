@@ -102,7 +102,7 @@ class AclWire:
         self.pace = Pace(start, ceiling)
         self._client, self._template = client, template
         self._inbox: deque[str] = deque()
-        self._resting = False
+        self._resting = self._turning = False
         self._moment: Moment | None = None
         self._second = 0
         self._streak: tuple[str, int] = ("", 0)
@@ -118,14 +118,21 @@ class AclWire:
 
     def turn(self) -> None:
         """Returns when there are results, or somebody has called `wake`."""
-        self._pump()
+        try:
+            self._pump()
+        except Exception as error:  # noqa: BLE001  no key is to be lost to it
+            self._collapse(error)
         if not self.results:
-            self._loop.run_forever()
+            self._turning = True
+            try:
+                self._loop.run_forever()
+            finally:
+                self._turning = False
 
     def wake(self) -> None:
         """Ends the turn; any thread may call."""
         try:
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._loop.call_soon_threadsafe(self._end_turn)
         except RuntimeError:  # it is closed
             return
 
@@ -247,7 +254,11 @@ class AclWire:
 
     def _deliver(self, result: ObjectAcl | Passed) -> None:
         self.results.append(result)
-        self._loop.stop()
+        self._end_turn()
+
+    def _end_turn(self) -> None:
+        if self._turning:  # else the next one, or the loop's own end, would be over before it began
+            self._loop.stop()
 
     def _on_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         self._collapse(context.get("exception") or RuntimeError(context.get("message")))

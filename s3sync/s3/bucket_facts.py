@@ -96,6 +96,7 @@ class _Reader:
         self._tap = Tap(client._endpoint.http_session, _check)
         self._client, self._bucket = with_session(client, self._tap), bucket
         self._answered = False
+        self._trouble: Exception | None = None
         self.owner: str | None = None
         """The account that the bucket is thought to be of; each call asks S3 to make sure."""
         self._owner_proven: bool | None = None
@@ -155,7 +156,12 @@ class _Reader:
             self._answered = before  # which says nothing about the bucket's endpoint
 
     def settled(self, provider: str) -> Callable[[Call, Any, Any], Any]:
-        """A function that gives a fact its value: `absent` where nothing is configured, or nothing can be there."""
+        """A function that gives a fact its value: `absent` where nothing is configured, or nothing can be there.
+
+        Raises the first trouble if there was nothing but trouble.
+        """
+        if self._trouble is not None and not self._answered:
+            raise self._trouble
         unknown_there = [each.operation for each in self.unread if each.why in ("not-implemented", "wrong-document")]
         spared = lacks(provider).intersection(unknown_there)
         self.unread = [each for each in self.unread if each.operation not in spared]
@@ -199,8 +205,11 @@ class _Reader:
             raise error
         trouble = trouble_of(error)
         why = _why(trouble.code, trouble.http, error)
-        if may_end and (why is None or trouble.code in _FATAL or (why == "unreachable" and not self._answered)):
+        silent = trouble.http is None and not self._answered  # to wait for five more such helps nobody
+        if may_end and (why is None or trouble.code in _FATAL or silent):
             raise error
+        if why == "unreachable" and may_end:
+            self._trouble = self._trouble or error
         self._answered = self._answered or why in ("denied", "not-implemented")
         return self._note(call, trouble.code, trouble.http, why or "unreachable")
 

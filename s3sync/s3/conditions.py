@@ -97,6 +97,8 @@ class KeyedHooks:
     def __init__(self, client: Any) -> None:
         self._watched: dict[str, dict[str, str]] = {}
         self._answers: dict[str, Mapping[str, Any]] = {}
+        self.left: set[str] = set()
+        """Keys of uploads that failed, and whose parts stay: there is no right to remove them."""
         self._lock = threading.Lock()
         self._clients: weakref.WeakSet[Any] = weakref.WeakSet()
         # botocore ignores a handler whose id it has already: another run's hooks may be on the same client.
@@ -106,6 +108,9 @@ class KeyedHooks:
             name = f"{operation}-{number}"
             self._handlers.append((f"before-parameter-build.s3.{operation}", self._add, f"s3sync-add-{name}"))
             self._handlers.append((f"after-call.s3.{operation}", self._keep, f"s3sync-keep-{name}"))
+        operation = "AbortMultipartUpload"
+        self._handlers.append((f"before-parameter-build.s3.{operation}", self._note, f"s3sync-note-{number}"))
+        self._handlers.append((f"after-call.s3.{operation}", self._aborted, f"s3sync-aborted-{number}"))
         self.attach(client)
 
     def attach(self, client: Any) -> None:
@@ -146,6 +151,14 @@ class KeyedHooks:
         context["s3sync_key"] = key
         if not ({"IfMatch", "IfNoneMatch"} & params.keys()):
             params.update(wanted)
+
+    @staticmethod
+    def _note(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        context["s3sync_key"] = params.get("Key", "")
+
+    def _aborted(self, http_response: Any, context: dict[str, Any], **_: Any) -> None:
+        if http_response.status_code == 403:
+            self.left.add(context["s3sync_key"])
 
     def _keep(self, parsed: Mapping[str, Any], context: dict[str, Any], **_: Any) -> None:
         key = context.get("s3sync_key")

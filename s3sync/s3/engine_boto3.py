@@ -122,7 +122,8 @@ class Boto3Engine:
             self._deliver(Refused(put, "Cancelled", None, "the run ended before it was sent"))
         except Exception as error:  # noqa: BLE001  the worker's boundary
             trouble = trouble_of(error)
-            self._deliver(Refused(put, trouble.code, trouble.http, trouble.message))
+            left = put.key in self._hooks.left
+            self._deliver(Refused(put, trouble.code, trouble.http, trouble.message, parts_left=left))
         else:
             self._deliver(stored)
 

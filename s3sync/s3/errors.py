@@ -111,11 +111,8 @@ _ON_OBJECT = {
     )},
 }  # fmt: skip
 """Operation -> the action that it needs ("Required permissions for Amazon S3 API operations", User Guide)."""
-_WHOLE = {
-    # Its grants are copied by us, and its tags by S3.
-    "CopyObject": "GetObject+PutObject+PutObjectAcl",
-    "PutObjectAcl": "PutObject+PutObjectAcl",  # of a write that carries an ACL, too
-}
+_WHOLE = {"CopyObject": "GetObject+PutObject+PutObjectAcl"}
+"""Of a copy, we copy the grants."""
 _SAID = re.compile(
     r"not authorized to perform: (?P<action>[\w-]+:\w+)(?: on resource: \"?(?P<resource>[^\s\"]+)\"?)?(?P<why>.*)",
     re.DOTALL,

@@ -38,7 +38,8 @@ def head_object(
 ) -> Mapping[str, Any] | None:
     """What a HEAD answers, or None if there is no such object. Raises what botocore raises.
 
-    `extra` are further arguments, such as `customer_key` gives.
+    `extra` are further arguments, such as `customer_key` gives. Whoever may list only under a prefix is told 403 of a
+    missing key ("HeadObject", Amazon S3 API; Ceph RGW does so): then a listing tells.
     """
     arguments: dict[str, Any] = {"Bucket": bucket, "Key": key, **(extra or {})}
     if checksums:
@@ -46,10 +47,20 @@ def head_object(
     try:
         answer: Mapping[str, Any] = client.head_object(**arguments)
     except ClientError as error:
-        if trouble_of(error).http == 404:
+        trouble = trouble_of(error)
+        if trouble.http == 404 or (trouble.http == 403 and _is_missing(client, bucket, key)):
             return None
         raise
     return answer
+
+
+def _is_missing(client: Any, bucket: str, key: str) -> bool:
+    """Whether a listing says for sure that there is no such object."""
+    try:
+        found = client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", ())
+    except ClientError:
+        return False
+    return all(entry["Key"] != key for entry in found)
 
 
 def content_of(client: Any, bucket: str, key: str, *, extra: Mapping[str, Any] | None = None) -> bytes:

@@ -83,6 +83,8 @@ class Refused:
     """Somebody else's object is there: a matter for people, not a failure."""
     left: tuple[str, int] | None = None
     """ETag and size of an object that was stored all the same: ours, but not what was to be sent."""
+    parts_left: bool = False
+    """Whether parts of it lie in the bucket, as there is no right to remove them."""
 
 
 @dataclass(frozen=True, slots=True)

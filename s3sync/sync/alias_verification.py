@@ -156,6 +156,7 @@ class AliasVerification:
         if acl.error is not None:
             hint = hint_for(acl.error, "GetObjectAcl", self.target.bucket, acl.key) or acl.error.message
             evidence["error"] = {"code": acl.error.code, "http": acl.error.http, "hint": hint}
+            verdict = replace(verdict, reason=f"{verdict.reason} ({acl.error.code}: {hint})")
         elif acl.grants is not None:
             evidence["grants"] = [list(grant) for grant in acl.grants]
         self._settle(acl.key, meant, verdict, evidence)
@@ -180,7 +181,7 @@ class AliasVerification:
         prefix = target.listing_prefix(scope.prefix)
         for listed in ascending(OwnedListing(target.client, target.bucket, prefix)):
             inside = listed.key.startswith(target.prefix)
-            if inside and not scope.leaves_out_object(target.name_of(listed.key)):
+            if inside and scope.covers(target.name_of(listed.key)):
                 yield listed
 
     # Telling

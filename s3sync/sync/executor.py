@@ -14,7 +14,7 @@ from ..core.objects import Fingerprint, Known
 from ..core.plan import Passed
 from ..local import reading
 from ..local.state import State
-from ..s3.errors import DOWN, NO_RETRY_MENDS, Trouble
+from ..s3.errors import DOWN, NO_RETRY_MENDS, Trouble, writing
 from ..s3.target import Target
 from ..s3.transfer import Completion, Condition, Put, Refused, Stored
 from ..s3.uploader import FAST_LIMIT, Uploader
@@ -233,9 +233,11 @@ class Uploads:
         elif refused.code == "FileNotFoundError":
             self._failed_to_read(job, Passed(put.name, Reason.VANISHED))
         else:
-            operation = "PutObjectAcl" if put.parameters.params.get("ACL") else "PutObject"
+            operation = writing(put.parameters.params)
             trouble = Trouble(refused.code, refused.http, refused.message)
             failure = remote_failure(trouble, operation, self._target.bucket, self._target.prefix + "*")
+            if refused.parts_left:
+                failure = replace(failure, hint=_and_parts(failure.hint, self._target))
             down = refused.code in DOWN
             self._run.upload_failed(refused.code, mendable=refused.code not in NO_RETRY_MENDS | DOWN, down=down)
             self._fail(job, failure)
@@ -256,6 +258,12 @@ class Uploads:
 
     def _not_tried(self, job: Job) -> None:
         self._run.report.counts["not_tried"] += 1
+
+
+def _and_parts(hint: str, target: Target) -> str:
+    """Nobody sees unfinished uploads, and they are paid for."""
+    right = f"needs s3:AbortMultipartUpload on {target.bucket}/{target.prefix}* to remove the parts that were sent"
+    return f"{hint}; {right}" if hint else right
 
 
 def _was_written_to(put: Put) -> bool:

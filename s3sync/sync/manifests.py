@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
 
 from ..core.comparison import Action, Reason
 from ..core.events import Failure, Outcome, Result
 from ..exceptions import ConfigurationError
-from ..local.build import write_whole
+from ..local.build import check_place, in_words, write_whole
 from ..s3.errors import REMOTE_ERRORS, trouble_of
 from .run import Run
+
+_IN_STORAGE = "run it again: until the manifest is replaced, the last deploy stays live"
+_IN_FILE = "run it again: all else of this deploy is in its place"
 
 
 @dataclass(slots=True)
@@ -29,14 +34,13 @@ class Manifests:
     """What `--manifest-to` says."""
     changed: bool = False
     """Whether the storage holds another manifest than this one."""
+    stale: bool = False
+    """Whether the file does."""
 
     def open(self) -> None:
-        """Looks at what the other storage holds. Raises ConfigurationError where nothing could be written."""
-        if self.path is not None and not self.path.absolute().parent.is_dir():
-            raise ConfigurationError(
-                f"The manifest can't be written to {str(self.path)!r}: there is no such folder.", code="ManifestTo",
-                hint="name a file in a folder that is there, with --manifest-to",
-            )  # fmt: skip
+        """Looks at what storage and file hold. Raises ConfigurationError where nothing could be written."""
+        if self.path is not None:
+            self.stale = self._look(self.path)
         if self.storage is None:
             return
         try:
@@ -44,47 +48,71 @@ class Manifests:
                 self.changed = stream.read() != self.manifest
         except FileNotFoundError:
             self.changed = True
-        except (OSError, *REMOTE_ERRORS) as error:
+        except Exception as error:
             raise ConfigurationError(
                 f"manifest_storage ({type(self.storage).__name__}) can't be read: {_in_words(error)}.",
                 code="ManifestStorage", hint="correct the manifest_storage of the storage's OPTIONS",
             ) from error  # fmt: skip
 
+    def _look(self, path: Path) -> bool:
+        why = ""
+        try:
+            if not path.resolve().parent.is_dir():
+                why = "there is no such folder"
+            elif path.exists() and not path.is_file():
+                why = "it is a folder" if path.is_dir() else "it is no regular file"
+            elif self._is_in(path):
+                return False
+            elif not self.run.options.dry_run:
+                check_place(str(path))
+        except (OSError, RuntimeError) as error:  # a circle of links is a RuntimeError to Python before 3.13
+            why = _in_words(error)
+        if why:
+            raise ConfigurationError(
+                f"The manifest can't be written to {str(path)!r}: {why}.", code="ManifestTo",
+                hint="name a file with --manifest-to, in a folder that is there and can be written to",
+            )  # fmt: skip
+        return True
+
+    def _is_in(self, path: Path) -> bool:
+        try:
+            return path.read_bytes() == self.manifest
+        except OSError:  # what can't be read, may still be replaced
+            return False
+
     def save(self) -> None:
         """Makes this deploy the live one. To be called once all that the manifest names is stored."""
-        if self.storage is not None and self.changed:
-            self._save(self.name, self._store)
-        if self.path is not None:
-            self._save(str(self.path), lambda: write_whole(str(self.path), self.manifest))
+        if self.storage is not None and self.changed and not self._save(self.name, self._store, _IN_STORAGE):
+            return
+        if self.path is not None and self.stale:
+            self._save(str(self.path), lambda: write_whole(str(self.path), self.manifest), _IN_FILE)
 
-    def _save(self, name: str, write: Any) -> None:
-        failure = None
+    def _save(self, name: str, write: Callable[[], None], hint: str) -> bool:
+        """Whether it went well."""
         if self.run.options.dry_run:
             self.run.emit(Outcome(name, None, Action.UPLOAD, Result.PLANNED, Reason.CHECKSUM, len(self.manifest)))
-            return
+            return True
         try:
             write()
-        except (OSError, *REMOTE_ERRORS) as error:
-            failure = Failure(
-                type(error).__name__, hint="the last deploy stays live until the manifest is replaced: run it again",
-                message=_in_words(error),
-            )  # fmt: skip
+        except Exception as error:  # noqa: BLE001  a storage may raise anything
+            failure = Failure(type(error).__name__, hint=hint, message=_in_words(error))
             self.run.emit(Outcome(name, None, Action.UPLOAD, Result.FAILED, error=failure))
+            return False
+        return True
 
     def _store(self) -> None:
         """To its exact name, without a moment in which there is none, where the storage allows that."""
-        try:
-            path = self.storage.path(self.name)
-        except NotImplementedError:
-            stored = self.storage._save(self.name, ContentFile(self.manifest))
-            if stored != self.name:
-                raise OSError(f"the storage has saved it as {stored!r}") from None
-        else:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(self.storage, FileSystemStorage):
+            path = Path(self.storage.path(self.name))
+            path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(str(path), self.manifest)
+            return
+        stored = self.storage._save(self.name, ContentFile(self.manifest))
+        if stored != self.name:
+            raise OSError(f"the storage has saved it as {stored!r}")
 
 
 def _in_words(error: Exception) -> str:
     if isinstance(error, OSError):
-        return str(error.strerror or error).lower()
-    return trouble_of(error).message
+        return in_words(error)
+    return trouble_of(error).message if isinstance(error, REMOTE_ERRORS) else f"{type(error).__name__}: {error}"

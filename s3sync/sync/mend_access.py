@@ -20,7 +20,7 @@ from ..core.events import Failure, Judged, Outcome, Result
 from ..core.scope import is_secret
 from ..local.journal import Journal, read_journal
 from ..s3.acl_changes import Raced, VersionedAcl, read_acl, version_of, with_public_read, without_public, write_acl
-from ..s3.errors import REMOTE_ERRORS, trouble_of
+from ..s3.errors import REMOTE_ERRORS, operation_of, trouble_of
 from ..s3.target import Target
 from .failures import remote_failure
 from .probes import Probes
@@ -104,7 +104,8 @@ class Mending:
     def _skip(self, change: _Change) -> None:
         judged = change.judged
         if change.error is not None:
-            failure = remote_failure(change.error, "GetObjectAcl", self.target.bucket, judged.key)
+            operation = operation_of(change.error) or "GetObjectAcl"
+            failure = remote_failure(change.error, operation, self.target.bucket, judged.key)
             self._tell(judged, Result.FAILED, failure)
         reason = f"{judged.reason}; not mended: {change.why_not}" if change.why_not else judged.reason
         self.run.emit(replace(judged, reason=reason))

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from .. import css
 from .. import lock as locks
-from ..core.comparison import Action
-from ..core.events import Finding, Outcome, Result
-from ..core.objects import LocalFile
+from ..core.comparison import Reason
+from ..core.events import Finding
 from ..core.plan import Passed
 from ..core.report import TargetFacts
 from ..exceptions import ConfigurationError, GuardRefused
-from ..local.build import strangers, write_tree
 from ..local.manifest import archived_name
-from ..local.rendering import Asset
+from ..local.rendering import Stylesheets
 from ..local.spool import open_spool
 from ..local.state import default_directory
 from ..s3.static_storage import keeps_manifest
 from ..s3.target import Target, without_userinfo
 from .archive import Archive
+from .build import write_build
 from .failures import file_failure
 from .leftovers import Removals
 from .manifests import Manifests
-from .phases import COPY, MANIFEST
 from .push import publishes_secret
-from .render import Tree, Workshop, finding_of, some
+from .render import Tree, Workshop, finding_of
 from .run import Run
 from .targets import facts_of, foreign_names, static_target_of
 from .tree import Deploy, TreePush
@@ -48,11 +44,14 @@ def collect_static(
 ) -> None:
     """Collects, renders and pushes. Raises an S3SyncError where the run can't begin or go on."""
     target, elsewhere = _open(run, settings, alias)
+    if wishes.build is not None:
+        run.report.place = f"{wishes.build}/"
     with open_spool() as spool:
         workshop = Workshop(run, target, settings, wishes, spool, _held_back(run, target, settings, wishes))
         tree = workshop.tree()
         if wishes.build is not None:
-            _build(run, target, tree, wishes)
+            deploy = _deploy(run, target, wishes, tree, None)
+            write_build(run, tree, wishes.build, None if deploy is None else deploy.manifests)
         else:
             _guard_media(target, settings, wishes)
             _push(run, settings, wishes, target, tree, elsewhere, lock, tuple(workshop.collection.absent))
@@ -65,9 +64,13 @@ def lint_css(run: Run, settings: StaticSettings, wishes: StaticOptions, *, alias
         workshop = Workshop(run, target, settings, wishes, spool)
         delivery = workshop.delivery
         host = delivery.host
-        names = workshop.collection.files
-        run.report.counts["scanned"] = sum(name.lower().endswith(".css") for name in names)
-        for sheet in workshop.read_stylesheets().sheets.values():
+        collection, stylesheets = workshop.collection, workshop.read_stylesheets()
+        unread = {found.name: found for found in _unread(stylesheets, collection.passed)}
+        run.report.counts["scanned"] = len(unread.keys() | set(filter(_is_css, collection.files)))
+        run.report.differences = bool(unread)
+        for lost in unread.values():
+            run.emit(lost)
+        for sheet in stylesheets.sheets.values():
             for found in css.lint(
                 sheet, denied=delivery.is_denied, crosses_origin=lambda ref: bool(host) and not delivery.is_inlined(ref)
             ):
@@ -75,6 +78,22 @@ def lint_css(run: Run, settings: StaticSettings, wishes: StaticOptions, *, alias
                     found = found._replace(level="error")
                 run.report.differences = run.report.differences or found.level == "error"
                 run.emit(finding_of(found))
+
+
+def _unread(stylesheets: Stylesheets, passed: Mapping[str, Passed]) -> Iterator[Finding]:
+    """The stylesheets that nobody could look into."""
+    errors = (file_failure(name, error) for name, error in stylesheets.unread.items())
+    for each in (*passed.values(), *errors):
+        if not _is_css(each.name) or each.reason in (Reason.IGNORED, Reason.JUNK):
+            continue
+        why = "it is no regular file" if each.reason is Reason.SPECIAL else "it is gone"
+        if each.failure is not None:
+            why = each.failure.message or each.failure.hint
+        yield Finding("css-unread", "error", f"This stylesheet can't be read: {why}.", each.name)
+
+
+def _is_css(name: str) -> bool:
+    return name.lower().endswith(".css")
 
 
 def _open(run: Run, settings: StaticSettings, alias: str | None) -> tuple[Target, Any]:
@@ -160,57 +179,3 @@ def _cache_control(target: Target, hashed: frozenset[str]) -> Callable[[str], st
         return _SHORT if name.lower().endswith(_CODE) else None
 
     return cache_control
-
-
-def _build(run: Run, target: Target, tree: Tree, wishes: StaticOptions) -> None:
-    """Writes the tree into a folder, the manifest last, but for what only a bucket needs."""
-    folder = wishes.build
-    assert folder is not None
-    run.report.place = f"{folder}/"
-    inside = os.path.realpath(folder) + os.sep
-    if any(asset.file.path.startswith(inside) for asset in tree.assets.values()):
-        raise ConfigurationError(
-            f"The folder {str(folder)!r} is collected itself, so a build would go on for ever.", code="BuildFolder",
-            hint="name a folder outside STATICFILES_DIRS with --build",
-        )  # fmt: skip
-    deploy = _deploy(run, target, wishes, tree, None)
-    if deploy is not None:
-        deploy.manifests.open()
-    assets = {name: asset for name, asset in tree.assets.items() if asset.level != COPY}
-    _write_all(run, assets, tree.passed, folder)
-    if deploy is not None and not run.report.counts["failed"]:
-        deploy.manifests.save()
-    left = strangers(folder, assets)
-    if left:
-        run.emit(Finding("build-leftovers", "warning", (
-            f"{len(left):,} files in {folder} are not of this build, and --from would push them too: {some(left)}."
-        )))  # fmt: skip
-
-
-def _write_all(run: Run, assets: Mapping[str, Asset], passed: Mapping[str, Passed], folder: Path) -> None:
-    for each in passed.values():
-        _tell(run, each)
-    run.report.counts["scanned"] = len(assets) + len(passed)
-    if run.options.dry_run:
-        run.report.counts["new"] = len(assets)
-        run.report.planned_bytes = sum(asset.file.size for asset in assets.values())
-        return
-    _write(run, [asset.file for asset in assets.values() if asset.level != MANIFEST], folder)
-    if not run.report.counts["failed"]:
-        _write(run, [asset.file for asset in assets.values() if asset.level == MANIFEST], folder)
-
-
-def _write(run: Run, files: Iterable[LocalFile], folder: Path) -> None:
-    for file, error in write_tree(files, folder):
-        if error is None:
-            run.report.counts["new"] += 1
-            run.report.planned_bytes += file.size
-        else:
-            _tell(run, Passed(file.name, failure=file_failure(file.name, error).failure))
-
-
-def _tell(run: Run, passed: Passed) -> None:
-    if passed.failure is None:
-        run.emit(Outcome(passed.name, None, Action.SKIP, Result.SKIPPED, passed.reason))
-    else:
-        run.emit(Outcome(passed.name, None, Action.UPLOAD, Result.FAILED, error=passed.failure))

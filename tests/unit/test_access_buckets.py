@@ -59,7 +59,8 @@ PREFIXES: list[tuple[dict[str, Any], str, str | None, tuple[str, ...]]] = [
     ({**ACL_ON, "policy": ALLOW, "bucket_block": IGNORED, "owner_id": None}, "", "unknown", ()),
     ({"ownership": None}, "", None, ("grants",)),
     ({"policy_read": False, "ownership": None, "bucket_block": None, "account_block": None}, "", "unknown", ()),
-    ({"policy_read": False, "ownership": "ObjectWriter"}, "", "unknown", ()),
+    ({"policy_read": False, "ownership": "ObjectWriter"}, "", None, ("owner_id", "grants")),
+    ({"policy_read": False, "ownership": "ObjectWriter", "owner_id": None}, "", "unknown", ()),
 ]
 
 
@@ -211,6 +212,7 @@ PLACES: list[tuple[Place, Place, list[tuple[str, tuple[str, str]]]]] = [
     (Place("a", "b", "media/", "private"), Place("s", "b", "media-2/", "public"), []),
     (Place("a", "b", "", "private"), Place("s", "b", "static/", "private"), []),
     (Place("a", "b", "", "private", (("static/", "public"),)), Place("s", "b", "static/", "public"), []),
+    (Place("a", "b", "", "private", (("media/", "public"),)), Place("s", "b", "static/", "private"), []),
     (Place("a", "b", "", "private", (("st", "public"),)), Place("s", "b", "static/", "public"), []),
     (Place("a", "b", "", "private", (("static/", "skip"),)), Place("s", "b", "static/", "public"), []),
     (Place("a", "b", "", "x", (("static/x/", "private"), ("static/", "public"))), Place("s", "b", "static/", "public"),

@@ -53,6 +53,8 @@ class Command(SyncCommand):
         add("--no-input", "--noinput", action="store_false", dest="interactive", help="Never ask.")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["print_policy"] and len(options["storage"]) > 1:
+            self.usage_error("--print-policy is for one --storage, or for all")
         if options["print_policy"]:
             show_policy(options, out=stream_of(self.stdout), err=stream_of(self.stderr))
             return
