@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 from ..access.facts import PERMISSIONS, Grant
-from .documents import WrongDocument, is_object_itself, local, root_of
+from .documents import WrongDocument, is_object_itself, local
 from .errors import Trouble
 
 _S3 = "{http://s3.amazonaws.com/doc/2006-03-01/}"
@@ -127,11 +127,11 @@ def _text(element: ElementTree.Element) -> str:
 def check_acl(body: bytes, headers: Mapping[str, str]) -> None:
     """Raises WrongDocument if a 200 is no ACL at all; an error, or what may be cut off, is left to botocore."""
     try:
-        root = root_of(body)
+        root = ElementTree.fromstring(body)
     except ElementTree.ParseError as error:
         if b"<AccessControlPolicy" in body[:1024]:
             return  # botocore takes it for a server error, and tries again
-        raise WrongDocument(f"it is no XML: {error}") from error
+        raise WrongDocument("it is no XML" if body else "it is empty") from error
     if local(root.tag) == "Error":
         return
     if local(root.tag) != "AccessControlPolicy" or "AccessControlList" not in {local(child.tag) for child in root}:

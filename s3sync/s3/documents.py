@@ -63,16 +63,6 @@ class Tap:
         return response
 
 
-def root_of(body: bytes) -> ElementTree.Element:
-    """The document's root. Raises WrongDocument if it is no XML; ParseError if it may be XML that was cut off."""
-    try:
-        return ElementTree.fromstring(body)
-    except ElementTree.ParseError as error:
-        if body.lstrip()[:1] == b"<":
-            raise
-        raise WrongDocument("it is no XML" if body else "it is empty") from error
-
-
 def local(tag: str) -> str:
     """An element's name without its namespace."""
     return tag.rpartition("}")[2]
