@@ -138,6 +138,11 @@ class _Collector:
             collection.passed[name] = Passed(name, Reason.SPECIAL)
         except OSError as error:
             collection.passed[name] = Passed(name, failure=unreadable(error))
+        except Exception as error:
+            raise ConfigurationError(
+                f"The finder's storage {type(storage).__name__} raised {type(error).__name__} for {name!r}: {error}",
+                code="Finder", hint="correct the class, or take its finder out of STATICFILES_FINDERS",
+            ) from error  # fmt: skip
 
     def _file(self, name: str, path: str, storage: Any) -> LocalFile:
         try:

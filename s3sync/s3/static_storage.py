@@ -13,6 +13,7 @@ from django.contrib.staticfiles.storage import HashedFilesMixin, ManifestFilesMi
 from django.core.files.storage import FileSystemStorage
 from storages.backends.s3 import S3Storage
 
+from ..exceptions import ConfigurationError
 from .addresses import exact_url
 from .options import find_backend
 
@@ -92,9 +93,15 @@ class Addresses:
     def url(self, name: str) -> str:
         """The URL of the object of exactly this name, without a query: that is where classes of their own sign.
 
-        Raises whatever an overridden `url` raises.
+        Raises ConfigurationError where the storage can't tell.
         """
-        return exact_url(self._storage, name).partition("?")[0]
+        try:
+            return exact_url(self._storage, name).partition("?")[0]
+        except Exception as error:
+            raise ConfigurationError(
+                f"{type(self._storage).__name__}.url() raised {type(error).__name__} for {name!r}: {error}", code="Url",
+                hint="correct the storage's class or its OPTIONS",
+            ) from error  # fmt: skip
 
     @property
     def root(self) -> str:

@@ -9,7 +9,7 @@ from django.contrib.staticfiles.management.commands.collectstatic import Command
 from django.core.management.base import CommandError, CommandParser
 
 from ...conf import conf
-from ...exceptions import S3SyncError
+from ...exceptions import ConfigurationError, S3SyncError
 from ..base import Reporting, stream_of
 from ..options import prefer, push_options
 from ..static import add_static_options, contradiction, refused, static_files_app, static_options
@@ -23,6 +23,7 @@ BY_SETTING = "S3SYNC['COLLECTSTATIC'] is 's3', so this is collectstatic --s3 (--
 class Command(Reporting, DjangoCommand):
     help = "Collect static files in a single location; with --s3, on S3."
     _ours: tuple[Action, ...] = ()
+    _unchecked: Exception | None = None
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -30,6 +31,16 @@ class Command(Reporting, DjangoCommand):
         add_static_options(parser)
         self._ours = tuple(action for action in parser._actions if action not in theirs)
         prefer(theirs, parser)
+
+    def check(self, *args: Any, **how: Any) -> None:
+        """Django's; but what a finder raises while it is made, a run to S3 says in its report."""
+        self._unchecked = None
+        try:
+            super().check(*args, **how)
+        except CommandError:
+            raise
+        except Exception as error:  # noqa: BLE001  a class of the project's may raise anything; raised again below
+            self._unchecked = error
 
     def handle(self, **options: Any) -> str | None:
         to_s3, problem = options["s3"], None
@@ -41,6 +52,8 @@ class Command(Reporting, DjangoCommand):
         if to_s3:
             self._collect_to_s3(options, problem)
             return None
+        if self._unchecked is not None:
+            raise self._unchecked
         given = [action for action in self._ours if action.dest != "s3" and options[action.dest] != action.default]
         if given:
             self.usage_error(f"only with --s3: {', '.join(action.option_strings[-1] for action in given)}")
@@ -56,7 +69,7 @@ class Command(Reporting, DjangoCommand):
             self.usage_error(wrong)
         if options["s3"] is None and problem is None and options["format"] == "text" and options["verbosity"] >= 1:
             stream_of(self.stdout).write(BY_SETTING)
-        problem = problem or refused(options, aside=stream_of(self.stderr))
+        problem = problem or self._broken() or refused(options, aside=stream_of(self.stderr))
 
         def work(run: Run) -> None:
             from ...sync.static import collect_static
@@ -66,3 +79,10 @@ class Command(Reporting, DjangoCommand):
             collect_static(run, conf, static_options(options), alias=options["storage"], lock=options["lock"])
 
         self.run_and_show(options, work, push_options(options))
+
+    def _broken(self) -> S3SyncError | None:
+        error = self._unchecked
+        return None if error is None else ConfigurationError(
+            f"Django's checks of STATICFILES_FINDERS raised {type(error).__name__}: {error}", code="Finders",
+            hint="correct STATICFILES_FINDERS, or the class that it names",
+        )  # fmt: skip
