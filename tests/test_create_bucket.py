@@ -498,3 +498,14 @@ def test_update_asks_on_a_terminal(project: Project, s3: Any, bucket: str, answe
     if code:
         with pytest.raises(ClientError, match="NoSuchPublicAccessBlockConfiguration"):
             s3.get_public_access_block(Bucket=bucket)
+
+
+@ON_MOTO
+def test_a_policy_that_is_refused_is_no_missing_feature(project: Project, proxy: Proxy, name: str) -> None:
+    """Ceph RGW says InvalidArgument of a policy that it does not understand (a stub): nobody could read, so exit 1"""
+    proxy.rule = lambda request: Response(400, "InvalidArgument") if request.operation == "PutBucketPolicy" else None
+    project.configure(server=proxy.server)
+    site(project, name)
+    result = create(project)
+    assert (1, "InvalidArgument") == (result.code, result.report["error"]["code"])
+    assert ["done", "planned"] == [item(result, setting)["result"] for setting in ("block", "policy")]

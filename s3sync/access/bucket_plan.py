@@ -50,7 +50,8 @@ def statements_for(aliases: Sequence[AliasFacts], distribution: str | None) -> l
     for facts in aliases:
         behind = distribution is not None and facts.has_domain
         # What a CDN reads stays closed until somebody names its distribution.
-        rules = [(names, "private" if intent == "cdn" and not distribution else intent) for names, intent in facts.rules]
+        closed = "cdn" if distribution else "private"
+        rules = [(names, closed if intent == "cdn" else intent) for names, intent in facts.rules]
         if behind or any(intent != "private" for _, intent in rules):
             policy = bucket_policy(replace(facts, rules=rules), distribution=distribution)
             found += [statement for statement in policy["Statement"] if statement["Effect"] == "Allow"]

@@ -172,7 +172,7 @@ class Bucket:
                 trouble = trouble_of(error)
                 passing = trouble.code == "OperationAborted" or "BlockPublicPolicy" in trouble.message
                 if not passing or attempt == _TRIES:
-                    return self._lack(error)
+                    return self._lack(error, known=name == "policy")
                 time.sleep(2 ** (attempt - 1))
         raise AssertionError
 
@@ -191,10 +191,14 @@ class Bucket:
         }[name]  # fmt: skip
         return partial(getattr(self._client, method), **whose, **how)
 
-    def _lack(self, error: ClientError) -> str:
-        """What the server says to something that it does not know. Raises the error if it is another one."""
+    def _lack(self, error: ClientError, *, known: bool = False) -> str:
+        """What the server says to something that it does not have. Raises the error if it is another one.
+
+        `known`: it was told apart when it was read, and InvalidArgument is about the value (a policy's, on Ceph RGW).
+        """
         trouble = trouble_of(error)
-        if self.is_aws or not (trouble.code in _NOT_THERE or trouble.http in (405, 501)):
+        lacks = trouble.http in (405, 501) or (trouble.code in _NOT_THERE and not known)
+        if self.is_aws or not lacks:
             raise error
         return f"{error.operation_name} is answered with {trouble.code}, HTTP {trouble.http}"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..access.bucket_plan import Wanted, covered, statements_for
-from ..access.documents import AliasFacts, cors_rules, key_statement
+from ..access.documents import AliasFacts, cors_rules, is_behind_cdn, key_statement
 from ..access.needs import CannotExpress
 from ..core.bucket_report import BucketState
 from ..core.events import Finding
@@ -143,7 +143,7 @@ def _tell_of_cdn(run: Run, aliases: Sequence[AliasFacts], distribution: str | No
                 "again with --update --distribution ARN; if everybody is to read at S3 itself, declare it 'public' in "
                 "S3SYNC['INTENT']."
             )))  # fmt: skip
-        statement = key_statement(facts, distribution) if distribution else None
+        statement = key_statement(facts, distribution) if distribution and is_behind_cdn(facts) else None
         if statement is not None:
             run.emit(Finding("kms-policy", "warning", (
                 f"The policy of the KMS key {facts.kms_key} has to let the distribution decrypt: print the statement "
