@@ -10,13 +10,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
+from django.core.management import call_command
+from django.test import override_settings
+from moto import mock_aws
 
 from s3sync.access.bucket_plan import Wanted, merged, plan, statements_for
 from s3sync.access.documents import AliasFacts
 from s3sync.access.needs import CannotExpress
-from s3sync.s3.bucket_settings import Bucket, NotOurs
+from s3sync.s3.bucket_settings import Bucket, NotOurs, account_of
 from tests.project import S3_MANIFEST, S3_STATIC, S3_STORAGE, Project, Result, s3_options
 from tests.proxy import Proxy, Request, Response
 from tests.servers import ON_BOTH, ON_MOTO, ON_RGW, Server, remove_bucket
@@ -430,6 +434,22 @@ def test_a_block_that_was_just_lifted_still_acts(server: Server, proxy: Proxy, b
     document = {"Version": "2012-10-17", "Statement": [allow(bucket, "static/*")]}
     assert Bucket(proxy.server.client(), bucket, is_aws=True).write("policy", document) is None
     assert document == policy_of(s3, bucket)
+
+
+def test_on_amazon_by_its_address(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """s3_create_bucket without an endpoint_url: a stub (moto, in the place of all of AWS) has region and account"""
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(variable, "testing")
+    options = {"bucket_name": "acme", "region_name": "eu-west-1", "location": "media"}
+    with mock_aws(), override_settings(STORAGES={"default": {"BACKEND": S3_STORAGE, "OPTIONS": options}}):
+        client = boto3.client("s3", region_name="eu-west-1")
+        call_command("s3_create_bucket", format="json")
+        made = json.loads(capsys.readouterr().out)
+        call_command("s3_create_bucket")
+        assert "eu-west-1" == client.get_bucket_location(Bucket="acme")["LocationConstraint"]
+        assert "123456789012" == account_of(client)
+    assert "acme (default): all as it should be" in capsys.readouterr().out
+    assert 1 == made["requests"]["CreateBucket"]
 
 
 def facts(alias: str, prefix: str, *rules: tuple[str, str]) -> AliasFacts:

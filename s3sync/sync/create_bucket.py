@@ -12,6 +12,7 @@ from ..core.bucket_report import BucketReport, BucketState, Setting
 from ..core.events import Finding
 from ..exceptions import GuardRefused, RemoteError, S3SyncError
 from ..s3.bucket_settings import NAMES, Bucket, NotOurs, account_of
+from ..s3.calls import CallCounter
 from ..s3.errors import REMOTE_ERRORS, hint_for, operation_of, trouble_of
 from ..s3.target import Target
 from .bucket_wishes import BucketOptions, groups_of, wanted_of
@@ -29,10 +30,16 @@ def create_buckets(run: Run, settings: Settings, wishes: BucketOptions) -> None:
     for targets in groups:
         run.report.target = replace(facts_of(targets[0]), alias=", ".join(target.alias for target in targets))
         wanted = wanted_of(run, settings, targets, wishes)
+        calls = CallCounter(targets[0].client)
         try:
             _Work(run, wishes, targets, wanted).do()
         except REMOTE_ERRORS as error:
             raise _remote_error(targets[0].bucket, error) from error
+        finally:
+            calls.close()
+            run.report.requests.update(calls.counts)
+        if run.stopping:
+            return
 
 
 class _Work:
