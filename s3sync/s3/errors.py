@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
+
+from .explanations import explanation_of, without_secrets
 
 NO_RETRY_MENDS = frozenset({
     "AccessDenied", "AccessControlListNotSupported", "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket",
@@ -43,6 +45,8 @@ class Trouble:
     """Seconds that the server asks to wait."""
     region: str = ""
     """Where the bucket is, if the server says that it is elsewhere."""
+    kind: str = field(default="", compare=False)
+    """The exception's class, where one code stands for several."""
 
 
 _LOCAL = (
@@ -71,13 +75,14 @@ def trouble_of(error: BaseException) -> Trouble:
         headers = metadata.get("HTTPHeaders", {})
         after = str(headers.get("retry-after", ""))
         return Trouble(
-            str(details.get("Code", "Unknown")), metadata.get("HTTPStatusCode"), str(details.get("Message") or ""),
+            str(details.get("Code", "Unknown")), metadata.get("HTTPStatusCode"),
+            without_secrets(str(details.get("Message") or "")),
             float(after) if after.isdigit() else None,
             str(details.get("Region") or headers.get("x-amz-bucket-region") or ""),
         )  # fmt: skip
     for kind, code in _LOCAL:
         if isinstance(error, kind):
-            return Trouble(code, None, _first_line(error))
+            return Trouble(code, None, _first_line(error), kind=type(error).__name__)
     return Trouble(type(error).__name__, None, _first_line(error))
 
 
@@ -89,7 +94,7 @@ def hint_for(trouble: Trouble, operation: str, bucket: str, key: str) -> str:
     if trouble.code in ("AccessDenied", "403", "Forbidden"):
         return _missing_right(trouble.message, operation, bucket, key)
     region = repr(trouble.region) if trouble.region else "the bucket's region"
-    return _HINTS.get(trouble.code, "").format(bucket=bucket, region=region)
+    return explanation_of(trouble.code, trouble.kind, trouble.message).format(bucket=bucket, region=region)
 
 
 _ON_BUCKET = {
@@ -97,9 +102,11 @@ _ON_BUCKET = {
     "ListObjectVersions": "ListBucketVersions", "ListMultipartUploads": "ListBucketMultipartUploads",
     "GetPublicAccessBlock": "GetBucketPublicAccessBlock", "GetBucketEncryption": "GetEncryptionConfiguration",
     "GetBucketCors": "GetBucketCORS", "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock", "PutBucketCors": "PutBucketCORS",
     **{name: name for name in (
         "GetBucketAcl", "GetBucketLocation", "GetBucketOwnershipControls", "GetBucketPolicy", "GetBucketPolicyStatus",
-        "GetBucketRequestPayment", "GetBucketVersioning", "GetBucketWebsite",
+        "GetBucketRequestPayment", "GetBucketVersioning", "GetBucketWebsite", "CreateBucket", "DeleteBucketPolicy",
+        "PutBucketOwnershipControls", "PutBucketPolicy", "PutBucketVersioning", "PutBucketAcl",
     )},
 }  # fmt: skip
 _ON_OBJECT = {
@@ -126,6 +133,11 @@ def _missing_right(message: str, operation: str, bucket: str, key: str) -> str:
         return (
             f"Block Public Access of {bucket} or its account refuses public ACLs: remove default_acl (and ACL or "
             "Grant* in object_parameters) from the storage; make objects public by a bucket policy instead"
+        )
+    if "BlockPublicPolicy" in message:
+        return (
+            f"Block Public Access of {bucket} or its account refuses public policies: switch BlockPublicPolicy off "
+            "where it is on (manage.py s3_create_bucket --update does for the bucket), or read through a CDN"
         )
     said = _SAID.search(message)
     if said is None:
@@ -156,47 +168,5 @@ def writing(params: Mapping[str, Any]) -> str:
     return operation + "+PutObjectTagging" if "Tagging" in params else operation
 
 
-_HINTS = {
-    "NoCredentials": "no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role",
-    "PartialCredentials": "one half of the key pair is missing: set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-    "CredentialRetrievalError": "the credentials' provider failed: check the profile's credential_process or the role",
-    "ProfileNotFound": "check AWS_PROFILE or session_profile against the names in ~/.aws/config",
-    "NoRegion": "set region_name in the storage's OPTIONS, or AWS_DEFAULT_REGION",
-    "ParamValidationError": "check the bucket's name and object_parameters: boto3 does not accept them",
-    "TLS": "the certificate of the endpoint is not trusted: set verify to the CA's file, or AWS_CA_BUNDLE",
-    "Unreachable": "the endpoint does not answer: check endpoint_url, the network, and that the server is up",
-    "NoSuchBucket": "bucket {bucket} does not exist at this endpoint: check bucket_name, endpoint_url and region_name, "
-    "or create it",
-    "404": "bucket {bucket} does not exist at this endpoint: check bucket_name and endpoint_url",
-    "InvalidAccessKeyId": "this access key is not known to the server: check AWS_ACCESS_KEY_ID and endpoint_url",
-    "SignatureDoesNotMatch": "the secret key does not belong to the access key, or a proxy changes requests: check "
-    "AWS_SECRET_ACCESS_KEY",
-    "InvalidToken": "the session token is not valid: renew the temporary credentials",
-    "ExpiredToken": "the temporary credentials have expired: renew them and run again",
-    "RequestTimeTooSkewed": "this machine's clock is off by more than 15 minutes: set it (NTP)",
-    "PermanentRedirect": "the bucket is in another region: set region_name to {region}",
-    "301": "the bucket is in another region: set region_name to {region}",
-    "AuthorizationHeaderMalformed": "the request was signed for another region: set region_name to {region}",
-    "IllegalLocationConstraintException": "set region_name to {region}",
-    "AccessControlListNotSupported": "the bucket's Object Ownership refuses ACLs: remove default_acl (and ACL or "
-    "Grant* in object_parameters) from the storage; make objects public by a bucket policy instead",
-    "InvalidStorageClass": "the endpoint does not know this StorageClass: change object_parameters",
-    "MissingContentLength": "the endpoint does not take boto3's trailing checksums: set request_checksum_calculation "
-    "to when_required",
-    "EntityTooLarge": "the endpoint does not take an object of this size in one piece: lower multipart_threshold",
-    "KeyTooLongError": "rename the file: a key has at most 1,024 bytes of UTF-8",
-    "SlowDown": "the server throttles: run again later, or with fewer --workers",
-    "503": "the server is overloaded: run again later, or with fewer --workers",
-    "429": "the server throttles: run again later, or with fewer --workers",
-    "TooManyRequests": "the server throttles: run again later, or with fewer --workers",
-    "ServiceUnavailable": "the server is overloaded: run again later, or with fewer --workers",
-    "InternalError": "the server failed: run again later",
-    "BadDigest": "the bytes were damaged on their way: run again",
-    "QuotaExceeded": "the account's storage quota is used up",
-    "InsufficientCapacity": "the server's disk is full",
-    "NotImplemented": "the endpoint does not support something that the storage asks for: check object_parameters",
-}
-
-
 def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return without_secrets((str(error).splitlines() or [type(error).__name__])[0])
