@@ -74,10 +74,10 @@ DEFAULT_FILE_STORAGE = "storages.backends.s3boto.S3BotoStorage"
 
 def hint_of(stderr: str, check_id: str) -> tuple[list[str], str]:
     """The settings that the check says to delete, and the text that it says to paste."""
-    pattern = rf"\({check_id}\).*?\tHINT: Delete ([A-Z0-9_ and]+?), and paste.*?:\n\n(.*?)\n\n"
+    pattern = rf"\({check_id}\).*?\tHINT: Delete ([A-Z0-9_, and]+?), and paste.*?:\n\n(.*?)\n\n"
     found = re.search(pattern, stderr, re.DOTALL)
     assert found, stderr
-    return found[1].split(" and "), found[2]
+    return re.split(", | and ", found[1]), found[2]
 
 
 def follow(project: Project, stderr: str, check_id: str) -> None:

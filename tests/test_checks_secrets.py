@@ -78,6 +78,8 @@ def test_keys_that_are_written(source: str, expected: list[str], tmp_path: Path)
         'AWS_S3_ENDPOINT_URL = "http://localhost:9000"\nAWS_SECRET_ACCESS_KEY = "x1"',
         'if DEBUG:\n    AWS_S3_ENDPOINT_URL = "http://minio:9000"\n    AWS_SECRET_ACCESS_KEY = "x1"',
         'STORAGES = {"a": {"OPTIONS": {"endpoint_url": "http://127.0.0.1:9000", "secret_key": "x1"}}}',
+        'if DEBUG:\n    ENDPOINT = "http://minio:9000"\n    STORAGES = {"a": {"OPTIONS": {"secret_key": "x1"}}}',
+        'key = os.environ["KEY"]\nif DEBUG:\n    key = "x1"\nAWS_SECRET_ACCESS_KEY = key',
         'def connect():\n    AWS_SECRET_ACCESS_KEY = "x1"',
         '# AWS_SECRET_ACCESS_KEY = "x1"',
         "this is no Python",
@@ -99,7 +101,7 @@ def test_file_that_cannot_be_read(tmp_path: Path) -> None:
 def test_modules_taken_over_whole(tmp_path: Path) -> None:
     """Relative and absolute, also within a try; named imports are of single things."""
     path = tmp_path / "a.py"
-    path.write_text("from .base import *\ntry:\n    from local import *\nfinally: pass\nfrom x import y; from .. import *")
+    path.write_text("from .base import *\nfrom x import y\nfrom .. import *\nif 1:\n    from local import *")
     assert {"config", "config.settings.base", "local"} == set(starred_in(tree_of(path), "config.settings"))
     assert starred_in(tree_of(path), "") == ["local"]
 

@@ -138,7 +138,7 @@ def test_dropped_settings_of_several_kinds_and_aliases() -> None:
     ((_, message, hint),) = found(STORAGES=storages, **settings, **dropped)
     wanted = {"ServerSideEncryption": "AES256", "StorageClass": "REDUCED_REDUNDANCY"}
     pasted = after(hint, STORAGES=storages, **settings)["STORAGES"]
-    assert "AWS_REDUCED_REDUNDANCY and AWS_S3_ENCRYPTION are ignored" in message
+    assert "AWS_REDUCED_REDUNDANCY, AWS_S3_ENCRYPTION are ignored" in message
     assert "very-secret" not in hint
     assert pasted["a"]["OPTIONS"]["object_parameters"] == secret | wanted
     assert pasted["b"]["OPTIONS"]["object_parameters"] == {"CacheControl": "no-store"} | wanted
@@ -238,6 +238,7 @@ def test_signed_static_with_the_view(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("static/media", "out", [("x", "static")], {}, ["s3sync.W022"]),
         ("linked/media", "out", ["static"], {}, ["s3sync.W022"]),
         ("out/media", "out", ["static"], {}, ["s3sync.W023"]),
+        ("same", "same", [], {}, ["s3sync.W023"]),
         ("public", "public/static", ["static"], {}, ["s3sync.W023"]),
         ("public", "out", ["public/static"], {}, ["s3sync.W023"]),
         ("media", "old/static", [], {"MEDIA_SOURCE": "old"}, ["s3sync.W023"]),

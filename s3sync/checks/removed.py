@@ -63,7 +63,7 @@ def check_removed_settings(sites: list[Site]) -> list[checks.CheckMessage]:
     }
     if not found:
         return []
-    names, verb = " and ".join(found), "are" if len(found) > 1 else "is"
+    names, verb = ", ".join(found), "are" if len(found) > 1 else "is"
     lines = [line for site in sites for line in _lines(site, found.values())]
     lines += [f"# {setting}: {replacement.remark}" for setting, replacement in found.items() if replacement.remark]
     return [
