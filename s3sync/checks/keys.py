@@ -81,5 +81,3 @@ def _source_of(module: ModuleType) -> Path | None:
 def _shown(path: Path) -> str:
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative
-
-
