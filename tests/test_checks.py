@@ -469,7 +469,7 @@ def test_overlaps(one: dict[str, Any], other: dict[str, Any], overlap: bool) -> 
 )
 def test_overlap_says_what_to_set(default: str, static: str, expected: tuple[str, str]) -> None:
     """The lines to paste leave two locations beside each other."""
-    storages = {"default": at(default), "staticfiles": at(static)}
+    storages = {"default": at(default), "staticfiles": at(static, querystring_auth=False)}
     ((_, _, hint),) = found(STORAGES=storages)
     exec("\n".join(line for line in hint.splitlines() if line.startswith("STORAGES")), {"STORAGES": storages})
     assert tuple(storage["OPTIONS"]["location"] for storage in storages.values()) == expected

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +13,8 @@ from django.core import checks
 
 from s3sync.checks import ids
 from s3sync.checks.backends import meant_backend
+from s3sync.checks.literals import literal
+from s3sync.checks.removed import PARAMETERS, merged, replacements
 from s3sync.conf import conf
 from s3sync.s3.options import OPTION_OF_SETTING, SECRET_OPTIONS, Backend, find_backend, read_storage
 
@@ -55,7 +56,8 @@ def check_ignored_settings(storages: Mapping[str, Mapping[str, Any]]) -> list[ch
     if on_s3:
         message += " Files that you believe on S3 are written to the local disk."
     entries = {ALIAS_OF_SETTING[setting]: _entry(backend) for setting, backend in backends.items()}
-    hint = f"{_instruction(list(ignored))}\n\n{_paste(entries, storages)}"
+    removed = _taken_over([entry for entry in entries.values() if entry.options])
+    hint = f"{_instruction([*ignored, *removed])}\n\n{_paste(entries, storages)}"
     level, check_id = (checks.Error, ids.IGNORED_S3_SETTING) if on_s3 else (checks.Warning, ids.IGNORED_SETTING)
     return [level(message, hint=hint, id=check_id)]
 
@@ -82,10 +84,10 @@ def _backend(path: str) -> Backend:
 
 
 def _is_meant_for_s3(backend: Backend) -> bool:
-    # A class that cannot be imported may be on S3; that AWS_* names a bucket says for whom it was written.
-    return backend.s3_class is not None or (
-        backend.error is not None and bool(conf.project_settings(["AWS_STORAGE_BUCKET_NAME"]))
-    )
+    # What cannot be imported, or is a function that makes a storage (cookiecutter-django had `lambda: S3Boto3Storage(
+    # location="media")`), may be on S3; that AWS_* names a bucket says for whom it was written.
+    untold = backend.error is not None or not isinstance(backend.value, type)
+    return backend.s3_class is not None or (untold and bool(conf.project_settings(["AWS_STORAGE_BUCKET_NAME"])))
 
 
 def _entry(backend: Backend) -> Entry:
@@ -97,12 +99,13 @@ def _entry(backend: Backend) -> Entry:
     options, values, withheld = {}, {}, []
     for setting, value in present.items():
         option = OPTION_OF_SETTING[setting]
-        source = None if option in SECRET_OPTIONS else _literal(value)
+        source = None if option in SECRET_OPTIONS else literal(value)
         if source is None:
             withheld.append(setting)
         elif option in today.options and today.options[option] == value:
             # Where they differ the class decides by itself, and OPTIONS would overrule it.
             options[option], values[option] = source, value
+    _add_removed(backend.s3_class, options, values)
     if today.error is None and read_storage(backend.s3_class, values).error is not None:
         remark = "this class takes no OPTIONS; it goes on reading your AWS_* settings"
         return Entry(backend=backend.path, remarks=(remark,))
@@ -110,22 +113,28 @@ def _entry(backend: Backend) -> Entry:
     return Entry(backend=backend.path, options=options, remarks=(remark,) if withheld else ())
 
 
-def _literal(value: object) -> str | None:
-    """Python source that gives this value, or None for objects and for what may hold a password."""
-    source = repr(value)
-    if isinstance(value, str) and source == f"'{value}'" and '"' not in value:
-        source = f'"{value}"'
-    if "@" in source or "SSECustomerKey" in source:
-        return None
-    try:
-        return source if ast.literal_eval(source) == value else None
-    except (ValueError, SyntaxError, TypeError):
-        return None
+def _taken_over(entries: list[Entry]) -> list[str]:
+    """The settings without effect of which nothing is lost when these entries stand in `STORAGES`."""
+    asked = replacements().items() if entries else ()
+    return [name for name, one in asked if all(one.options.keys() <= entry.options.keys() for entry in entries)]
+
+
+def _add_removed(storage_class: type, options: dict[str, str], values: dict[str, Any]) -> None:
+    """What settings ask for that django-storages has dropped, where the class doesn't say otherwise itself."""
+    withheld = PARAMETERS not in options and bool(conf.project_settings(["AWS_S3_OBJECT_PARAMETERS"]))
+    own = {name for cls in storage_class.__mro__ if not cls.__module__.startswith("storages.") for name in vars(cls)}
+    for name, value in merged(one.options for one in replacements().values()).items():
+        if name in own or (name == PARAMETERS and withheld):
+            continue
+        together = {**value, **values.get(name, {})} if name == PARAMETERS else values.get(name, value)
+        source = literal(together)
+        if source is not None:
+            options[name], values[name] = source, together
 
 
 def _instruction(settings: list[str]) -> str:
     where = "below your STORAGES" if conf.storages_is_set else "into your settings"
-    return f"Delete {' and '.join(settings)}, and paste this {where} (keep your AWS_* settings):"
+    return f"Delete {' and '.join(settings)}, and paste this {where} (keep your other AWS_* settings):"
 
 
 def _paste(entries: Mapping[str, Entry], storages: Mapping[str, Mapping[str, Any]]) -> str:

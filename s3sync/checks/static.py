@@ -58,7 +58,7 @@ def _missing_view() -> Iterator[checks.CheckMessage]:
         mode = conf.css.urls
     except ConfigurationError:  # that is said elsewhere
         return
-    if mode == "redirect" and not _is_mounted():
+    if mode == "redirect" and not is_mounted():
         yield checks.Warning(
             "S3SYNC['CSS']['URLS'] is 'redirect', and the view that redirects is not in the URLconf: stylesheets would"
             " refer to addresses that are not there.",
@@ -67,7 +67,7 @@ def _missing_view() -> Iterator[checks.CheckMessage]:
         )
 
 
-def _is_mounted() -> bool:
+def is_mounted() -> bool:
     """Whether the view has an address. An URLconf that can't be read is reported by Django, and taken for right."""
     if not any(conf.project_settings(["ROOT_URLCONF"]).values()):
         return False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,48 +13,18 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 from s3sync.checks import ids
-from s3sync.s3.options import OPTION_OF_SETTING, SECRET_OPTIONS, Backend, OfflineError, Reading, read_storage
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """An alias on S3 with its OPTIONS as written and as they come to."""
-
-    alias: str
-    written: Mapping[str, Any]
-    reading: Reading
-
-    @property
-    def place(self) -> tuple[str, str]:
-        """Endpoint and bucket; aliases that differ in it never meet."""
-        return self.text("endpoint_url").rstrip("/").lower(), self.text("bucket_name")
-
-    @property
-    def folder(self) -> str:
-        """The location with one slash behind it, as keys begin with it; empty for the whole bucket."""
-        parts = [part for part in self.text("location").split("/") if part]
-        return "".join(f"{part}/" for part in parts)
-
-    def text(self, option: str) -> str:
-        return str(self.reading.options.get(option) or "")
-
-    def paste(self, option: str, value: str) -> str:
-        options = f'STORAGES["{self.alias}"]["OPTIONS"]'
-        return f'{options}["{option}"] = "{value}"' if self.written else f'{options} = {{"{option}": "{value}"}}'
+from s3sync.checks.sites import Site
+from s3sync.s3.options import OPTION_OF_SETTING, SECRET_OPTIONS, Backend, OfflineError
 
 
 def check_targets(
-    storages: Mapping[str, Mapping[str, Any]], backends: Mapping[str, Backend]
+    storages: Mapping[str, Mapping[str, Any]], backends: Mapping[str, Backend], sites: list[Site]
 ) -> list[checks.CheckMessage]:
     """What the options of the aliases on S3 give reason to say."""
-    sites, messages = [], []
+    messages = []
     for alias, backend in backends.items():
-        if backend.s3_class is None:
-            continue
         written = storages[alias].get("OPTIONS", {})
-        if isinstance(written, Mapping):
-            sites.append(Site(alias=alias, written=written, reading=read_storage(backend.s3_class, written)))
-        else:
+        if backend.s3_class is not None and not isinstance(written, Mapping):
             messages.append(_not_a_dictionary(alias, written))
     for site in sites:
         for check in (_construction, _bucket, _endpoint, _domain):
