@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 
 from .console import Console
 from .core.events import Event, Judged
-from .core.judged import SEVERITIES, AccessReport, AliasSummary, judged_as_json
+from .core.judged import SEVERITIES, AccessReport, AliasSummary, is_accepted, judged_as_json
 from .core.report import OK, Report
 from .sync.run import Progress
 from .wording import shown
@@ -46,12 +46,21 @@ class AccessConsole(Console):
             self._kept[kind].append(event)
 
     def _conclude(self, report: Report) -> None:
-        if report.error is not None or not isinstance(report, AccessReport):
+        if not isinstance(report, AccessReport):
             super()._conclude(report)
             return
-        self._list_trouble()
+        if report.error is None:
+            self._list_trouble()
+        if report.error is None or report.aliases:
+            self._show(report)
+        if report.error is not None:
+            super()._conclude(report)  # last, where people look for it
+
+    def _show(self, report: AccessReport) -> None:
+        """What was found, be it all or what came before an error."""
         say = self._write if self._verbosity > 0 else self._complain
-        for line in _table(list(report.aliases.values())):
+        ended_early = report.error is not None or report.coverage == "partial"
+        for line in _table(list(report.aliases.values()), ended_early):
             say(line)
         kinds = sorted(getattr(self, "_kept", {}), key=lambda kind: (-SEVERITIES.index(kind[2]), kind))
         for kind in kinds:
@@ -72,28 +81,29 @@ class AccessConsole(Console):
 
 def _line(event: Judged) -> str:
     what = f"{event.key}*" if event.whole else event.key
-    accepted = " (accepted by the baseline)" if event.accepted else ""
+    accepted = " (accepted by the baseline)" if is_accepted(event) else ""
     return f"  {event.severity.upper()} {event.verdict} {event.alias}: {shown(what)!r}: {shown(event.reason)}{accepted}"
 
 
-def _table(rows: list[AliasSummary]) -> list[str]:
+def _table(rows: list[AliasSummary], ended_early: bool) -> list[str]:
     """Aligned columns; empty where there is nothing to show."""
     if not rows:
         return []
-    cells = [_HEADINGS, *(_cells(row) for row in rows)]
+    cells = [_HEADINGS, *(_cells(row, ended_early) for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(_HEADINGS) - 1)]
     return ["  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]).rstrip()
             for line in cells]  # fmt: skip
 
 
-def _cells(row: AliasSummary) -> tuple[str, ...]:
+def _cells(row: AliasSummary, ended_early: bool) -> tuple[str, ...]:
     source = "" if row.intent_source == "declared" or not row.intent_source else f" ({row.intent_source})"
     verdicts = ", ".join(
         verdict if len(row.verdicts) == 1 else f"{verdict} {count:,}" for verdict, count in row.verdicts.most_common()
     )
-    objects = "all" if row.objects is None else f"{row.objects:,}"
+    objects = f"{row.objects:,}" if row.objects is not None else "all" if verdicts or not ended_early else "?"
+    nothing = "not judged" if ended_early else "no objects"
     place = f"{row.bucket}/{shown(row.prefix)}"
-    return (row.alias, place, row.intent + source, objects, verdicts or "no objects", row.how)
+    return (row.alias, place, row.intent + source, objects, verdicts or nothing, row.how)
 
 
 def _last_line(report: AccessReport) -> str:
@@ -101,4 +111,5 @@ def _last_line(report: AccessReport) -> str:
     accepted = f", {report.accepted:,} accepted by the baseline" if report.accepted else ""
     calls = f"{report.api_calls:,} calls"
     mended = f", {report.counts['fixed']:,} mended" if report.counts["fixed"] else ""
-    return f"{report.coverage}{mended}{accepted}; {calls}; {report.seconds['total']:.1f} s{end}"
+    coverage = "partial (the run ended early)" if report.coverage == "partial" else report.coverage
+    return f"{coverage}{mended}{accepted}; {calls}; {report.seconds['total']:.1f} s{end}"

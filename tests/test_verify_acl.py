@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from tests.project import S3_STATIC, Project, Result
+from tests.project import S3_STATIC, S3_STORAGE, Project, Result, s3_options
 from tests.proxy import Proxy, Response
 from tests.servers import ON_MOTO, ON_RGW
 
@@ -415,3 +415,172 @@ def test_every_name_is_judged(project: Project, s3: Any, bucket: str) -> None:
     assert {"media/folder/", "media/Thumbs.db"} == set(verdicts(some))
     assert {"media/ids/\u00e9 +%?#&.jpg"} == set(verdicts(verify(project, "--prefix", "ids/")))
     assert 3 == verify(project, "--ignore", "ids", "--max-duration", "1h").code
+
+
+def is_signed(request: Any) -> bool:
+    """Whether it is one of ours, and not a stranger's."""
+    return "authorization" in {name.lower() for name in request.headers}
+
+
+@ON_RGW
+def test_strangers_have_the_last_word(project: Project, proxy: Proxy, s3: Any, bucket: str) -> None:
+    """s3_verify_acl, where a stranger is refused what is public, is given what is private, or is not answered"""
+    project.server = proxy.server
+    project.configure(options={"querystring_auth": False})
+    put(s3, bucket, "media/a.jpg", "public-read")
+
+    proxy.rule = lambda request: None if is_signed(request) else Response(403, "AccessDenied")
+    result = verify(project)
+    assert 8 == result.code, result
+    assert {"media/a.jpg": "MODEL-MISMATCH"} == verdicts(result)
+
+    proxy.rule = lambda request: None if is_signed(request) else Response(500, "InternalError")
+    result = verify(project, "--check-listing")
+    assert 8 == result.code, result
+    assert "probes-unanswered" in {found["id"] for found in result.report["findings"]}
+
+    project.configure()
+    put(s3, bucket, "media/a.jpg")
+    proxy.rule = lambda request: None if is_signed(request) else Response(200, body=b"x")
+    result = verify(project)
+    assert 3 == result.code, result
+    assert {"media/a.jpg": "EXPOSED"} == verdicts(result)
+
+
+@ON_RGW
+def test_an_acl_that_is_not_found_is_not_taken_for_a_vanished_object(
+    project: Project, proxy: Proxy, s3: Any, bucket: str
+) -> None:
+    """s3_verify_acl --probes 0, where GetObjectAcl is answered 404 for an object that is there"""
+    project.server = proxy.server
+    project.configure()
+    put(s3, bucket, "media/a.jpg", "public-read")
+    for code in ("NoSuchKey", "NotFound", ""):
+        answer = Response(404, code)
+        proxy.rule = lambda request, answer=answer: answer if request.operation == "GetObjectAcl" else None  # type: ignore[misc]
+        result = verify(project, "--probes", "0")
+        assert 8 == result.code, (code, result)
+
+
+@ON_RGW
+def test_what_was_found_is_told_though_the_run_breaks_off(
+    project: Project, proxy: Proxy, s3: Any, bucket: str
+) -> None:
+    """s3_verify_acl, with a second alias whose bucket is missing; and where listing is refused"""
+    put(s3, bucket, "media/a.jpg", "public-read")
+    gone = {"BACKEND": S3_STORAGE, "OPTIONS": s3_options(project.server, "there-is-no-such-bucket")}
+    project.configure(storages={"gone": gone})
+
+    result = verify(project)
+    assert (1, "NoSuchBucket") == (result.code, result.report["error"]["code"]), result
+    assert {"media/a.jpg": "EXPOSED"} == verdicts(result)
+    assert "partial" == result.report["coverage"]
+    text = project.run("s3_verify_acl")
+    assert "CRITICAL EXPOSED" in text.stdout, text
+
+    project.server = proxy.server
+    project.configure()
+    proxy.rule = lambda request: Response(403, "AccessDenied") if "list-type" in request.query else None
+    result = verify(project)
+    assert 8 == result.code, result
+    (item,) = result.report["items"]
+    assert ("UNKNOWN", True) == (item["verdict"], "s3:ListBucket" in item["reason"])
+
+
+@ON_RGW
+def test_only_what_is_judged_as_anothers_is_left_to_it(project: Project, s3: Any, bucket: str) -> None:
+    """s3_verify_acl --storage outer, with an alias within it that is not judged, or lies elsewhere"""
+    put(s3, bucket, "all/media/a.jpg", "public-read")
+    elsewhere = s3_options(project.server, bucket, location="all/media", endpoint_url="http://localhost:9")
+    inner = s3_options(project.server, bucket, location="all/media", querystring_auth=False)
+    for other in (elsewhere, inner):
+        project.configure(options={"location": "all"}, storages={"inner": {"BACKEND": S3_STORAGE, "OPTIONS": other}})
+        result = verify(project, "--storage", "default")
+        assert 3 == result.code, result
+        assert {"all/media/a.jpg": "EXPOSED"} == verdicts(result)
+    assert 0 == verify(project).code, "it is public by the inner one's word"
+
+
+@ON_RGW
+def test_a_url_of_ones_own_tells_the_intent(project: Project, s3: Any, bucket: str) -> None:
+    """s3_verify_acl [--fix], where url() is overridden: signed though options say no, and the other way round"""
+    put(s3, bucket, "media/a.jpg", "public-read")
+    code = (
+        "from storages.backends.s3 import S3Storage\n\n"
+        "class Signed(S3Storage):\n"
+        "    def url(self, name, *args, **how):\n"
+        "        return 'https://example.com/' + name + '?X-Amz-Signature=1'\n\n"
+        "class Plain(S3Storage):\n"
+        "    def url(self, name, *args, **how):\n"
+        "        return 'https://example.com/' + name\n"
+    )
+    project.configure(backend="backends.Signed", backends=code, options={"querystring_auth": False})
+    assert 3 == verify(project).code
+    project.configure(backend="backends.Plain", backends=code, options={"querystring_auth": True})
+    result = verify(project, "--fix", "--no-input")
+    assert 0 == result.code, result
+    assert 200 == stranger(project, bucket, "media/a.jpg")
+
+
+@ON_RGW
+def test_keys_by_a_rule_of_ones_own_are_judged(project: Project, s3: Any, bucket: str) -> None:
+    """s3_verify_acl, where _normalize_name() puts keys elsewhere"""
+    put(s3, bucket, "tenant1/media/a.jpg", "public-read")
+    code = (
+        "from storages.backends.s3 import S3Storage\n\n"
+        "class Tenant(S3Storage):\n"
+        "    def _normalize_name(self, name):\n"
+        "        return 'tenant1/' + super()._normalize_name(name)\n"
+    )
+    project.configure(backend="backends.Tenant", backends=code)
+    result = verify(project)
+    assert 3 == result.code, result
+    assert {"tenant1/media/a.jpg": "EXPOSED"} == verdicts(result)
+
+
+@ON_RGW
+def test_strangers_that_write(project: Project, s3: Any, bucket: str) -> None:
+    """s3_verify_acl, with a bucket ACL of public-read-write; --baseline takes it, but never what is unknown"""
+    put(s3, bucket, "media/a.jpg")
+    s3.put_bucket_acl(Bucket=bucket, ACL="public-read-write")
+    accepted = project.root / "accepted.json"
+
+    result = verify(project, "-o", str(accepted))
+    assert 3 == result.code, result
+    rights = {item["evidence"]["right"] for item in json.loads(accepted.read_text())["items"]}
+    assert {"bucket-writable", "bucket-listable"} == rights
+    assert 0 == verify(project, "--baseline", str(accepted)).code
+
+
+@ON_RGW
+def test_no_baseline_accepts_what_is_unknown(project: Project, proxy: Proxy, s3: Any, bucket: str) -> None:
+    """s3_verify_acl --probes 0 --baseline FILE, where the ACL was and is refused"""
+    project.server = proxy.server
+    project.configure()
+    put(s3, bucket, "media/a.jpg", "public-read")
+    proxy.rule = lambda request: Response(403, "AccessDenied") if request.operation == "GetObjectAcl" else None
+    accepted = project.root / "accepted.json"
+    assert 8 == verify(project, "--probes", "0", "-o", str(accepted)).code
+    assert 8 == verify(project, "--probes", "0", "--baseline", str(accepted)).code
+
+
+@ON_MOTO
+def test_expect_does_not_go_with_fix(project: Project) -> None:
+    """s3_verify_acl --expect public --fix"""
+    assert 2 == verify(project, "--expect", "public", "--fix", "--allow-public", "--no-input").code
+
+
+@ON_RGW
+def test_versions_are_told_of(project: Project, s3: Any, bucket: str) -> None:
+    """s3_verify_acl, where a policy opens versions only, or what is more than reading"""
+    put(s3, bucket, "media/a.jpg")
+    set_policy(s3, bucket, allow(bucket, Action="s3:GetObjectVersion"))
+    result = verify(project)
+    assert 3 == result.code, result
+    (item,) = result.report["items"]
+    assert "s3:GetObjectVersion" in item["reason"]
+
+    set_policy(s3, bucket, allow(bucket, Action="s3:PutObjectVersionAcl"))
+    result = verify(project)
+    assert 3 == result.code, result
+    assert ["bucket-writable"] == [item["evidence"]["right"] for item in result.report["items"]]

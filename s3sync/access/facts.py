@@ -17,7 +17,7 @@ from functools import cached_property, lru_cache
 from typing import Any, Literal, NamedTuple
 
 from .logic import NO, UNREAD, YES, Truth, either, truth
-from .policy import ANONYMOUS, Statement, is_public, statements_of
+from .policy import ANONYMOUS, READ_ACTION, READ_VERSION_ACTION, Statement, is_public, statements_of
 
 Ownership = Literal["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"]
 OWNERSHIPS = ("BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter")
@@ -124,6 +124,11 @@ class BucketFacts:
         if action not in self._statements:
             self._statements[action] = statements_of(self.policy, action, self.https)
         return self._statements[action]
+
+    @cached_property
+    def versions_differ(self) -> bool:
+        """Whether the policy says of versions by their ids something else than of objects."""
+        return self.policy_read and self.statements(READ_ACTION) != self.statements(READ_VERSION_ACTION)
 
     @cached_property
     def _statements(self) -> dict[str, tuple[Statement, ...]]:

@@ -8,7 +8,7 @@ put together, as ACLs have a say too. A statement that AWS would have refused to
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .conditions import holds, keys_of
@@ -70,12 +70,24 @@ def statements_of(policy: object, action: str, https: bool) -> tuple[Statement, 
     """The statements of a parsed policy for an action such as `s3:GetObject`. Never raises, whatever was parsed."""
     if policy is None:
         return ()
-    found = policy.get("Statement") if isinstance(policy, Mapping) else None
-    if isinstance(found, Mapping):
-        found = [found]
-    if not isinstance(found, list | tuple):
+    found = _stored(policy)
+    if found is None:
         return (_not_understood("the policy"),)
     return tuple(_statement(number, made, action, https) for number, made in enumerate(found, 1))
+
+
+def actions_of(policy: object) -> tuple[str, ...]:
+    """All names and patterns of actions that stand in its `Action` elements, as they are written."""
+    made = [one for one in _stored(policy) or () if isinstance(one, Mapping)]
+    return tuple(dict.fromkeys(name for one in made if "Action" in one for name in _strings(one["Action"])))
+
+
+def _stored(policy: object) -> Sequence[object] | None:
+    """The statements as they were parsed; None if there is nothing of the kind."""
+    found = policy.get("Statement") if isinstance(policy, Mapping) else None
+    if isinstance(found, Mapping):
+        return [found]
+    return found if isinstance(found, list | tuple) else None
 
 
 def effects_on(statements: tuple[Statement, ...], subject: Subject) -> Effects:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
@@ -30,11 +31,14 @@ class Verdict:
     severity: Severity
     reason: str
     access: Access = "unknown"
-    """Who reads it. `authenticated`: anybody with an AWS account; `unreadable`: all may, but S3 can't give it out."""
+    """Who reads it at its plain address, even where `by_version` decides. `authenticated`: anybody with an AWS account;
+    `unreadable`: all may, but S3 can't give it out."""
     unread: tuple[str, ...] = ()
     """The facts that would have to be read to tell: names of fields of `BucketFacts` and `ObjectFacts`."""
     latent: bool = False
     """Only a setting holds back what is granted: it would be readable without."""
+    by_version: bool = False
+    """What decides is who reads it by a version's id; at its plain address it is less open."""
 
 
 class Judged(NamedTuple):
@@ -44,7 +48,17 @@ class Judged(NamedTuple):
     severity: Severity
 
 
-_RANK: dict[Severity, int] = {"info": 0, "warning": 1, "error": 2, "high": 3, "critical": 4}
+class Side(NamedTuple):
+    """What bears on one way to read, and what strangers may do that way."""
+
+    case: Case
+    found: frozenset[Outcome]
+
+
+_WORST: tuple[Word, ...] = ("OK", "CONDITIONAL", "UNKNOWN", "UNDECLARED", "EXPOSED")
+"""Ascending. What is sure beats what is not known; but what is not known may be worse than a condition."""
+_BY_VERSION = "by a version's id, such as ?versionId=null (s3:GetObjectVersion)"
+RANK: dict[Severity, int] = {"info": 0, "warning": 1, "error": 2, "high": 3, "critical": 4}
 _HIDING = ("private", "cdn")
 
 
@@ -54,18 +68,29 @@ def decide(
     intent: str = "undeclared",
     *,
     declared: bool = True,
-    by_version: bool = False,
+    by_version: bool | None = False,
 ) -> Verdict:
     """Whether an object is readable by whom it should be. `cdn` means: by a CDN, not directly at S3.
 
     `declared=False` says that the intent was derived from the storage: what anybody reads through the CDN may be meant
-    to be read at S3 as well. `by_version` asks about a version by its id, which is another right. Raises ValueError on
-    another intent than the four.
+    to be read at S3 as well. Reading by a version's id (`null` is one in each bucket) is another right: `by_version`
+    asks about that one, or about the other (False). With None, what is hidden is as open as the more open of both,
+    where the policy allows versions; what is public has to be readable without an id. Raises ValueError on another
+    intent than the four.
     """
     if intent not in INTENTS:
         raise ValueError(f"{intent!r} is no intent: {', '.join(INTENTS)}")
-    case = case_of(bucket, obj, READ_VERSION_ACTION if by_version else READ_ACTION)
-    return verdict_on(case, outcomes(case.situation), intent, obj.readable, declared)
+    case, *others = (case_of(bucket, obj, action) for action in read_actions(bucket, by_version))
+    cases = [case, *(other for other in others if other.situation.allow is not NO)]
+    sides = [Side(case, outcomes(case.situation)) for case in cases]
+    return worst_verdict(sides, intent, obj.readable, declared)
+
+
+def read_actions(bucket: BucketFacts, by_version: bool | None) -> tuple[str, ...]:
+    """What is to be asked: one right, or the plain one and then that to versions, where the policy parts them."""
+    if by_version is None:
+        return (READ_ACTION, READ_VERSION_ACTION) if bucket.versions_differ else (READ_ACTION,)
+    return (READ_VERSION_ACTION if by_version else READ_ACTION,)
 
 
 def case_of(bucket: BucketFacts, obj: ObjectFacts, action: str) -> Case:
@@ -88,6 +113,26 @@ def situation_of(bucket: BucketFacts, allow: Truth, deny: Truth, owned: Truth, s
         bucket.closed, truth(bucket.requester_pays), bucket.restrict, bucket.ignore, bucket.enforced,
         bucket.policy_public, allow, deny, owned, says.everyone, says.accounts, says.control,
     )  # fmt: skip
+
+
+def worst_verdict(sides: Sequence[Side], intent: str, readable: Truth = YES, declared: bool = True) -> Verdict:
+    """The worse of both ways to read; for what is public, only the first counts."""
+    plain, *others = (verdict_on(case, found, intent, readable, declared) for case, found in sides)
+    return plain if intent == "public" or not others else _worse(plain, others[0])
+
+
+def worst_word(words: Sequence[Word], intent: str) -> Word:
+    """The word of `worst_verdict`."""
+    return words[0] if intent == "public" else max(words, key=_WORST.index)
+
+
+def _worse(plain: Verdict, version: Verdict) -> Verdict:
+    reason = f"{_BY_VERSION}: {version.reason}"
+    if plain.verdict == version.verdict == "UNKNOWN":
+        unread = tuple(dict.fromkeys(plain.unread + version.unread))
+        return plain if unread == plain.unread else replace(plain, reason=f"{plain.reason}; {reason}", unread=unread)
+    worse = max(plain, version, key=lambda one: (_WORST.index(one.verdict), RANK[one.severity]))
+    return plain if worse is plain else replace(version, reason=reason, access=plain.access, by_version=True)
 
 
 def verdict_on(
@@ -115,7 +160,7 @@ def judge_all(found: frozenset[Outcome], intent: str, readable: Truth, declared:
     access = accesses.pop() if len(accesses) == 1 else "unknown"
     if len({one.word for one in judged}) > 1:
         return Judged("UNKNOWN", "error"), access
-    return min(judged, key=lambda one: _RANK[one.severity]), access
+    return min(judged, key=lambda one: RANK[one.severity]), access
 
 
 def _masks(readable: Truth) -> tuple[bool, ...]:

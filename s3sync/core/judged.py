@@ -47,7 +47,7 @@ class AccessReport(Report):
     schema: str = "s3sync.access/1"
     fail_level: str = "high"
     coverage: str = "exact"
-    """`exact`, or `sampled`."""
+    """`exact`; `sampled`; or `partial`, where the run ended before everything was judged."""
     api_calls: int = 0
     aliases: dict[str, AliasSummary] = field(default_factory=dict)
     undecided: bool = False
@@ -63,10 +63,10 @@ class AccessReport(Report):
             summary.verdicts[event.verdict] += event.count
             if SEVERITIES.index(event.severity) > SEVERITIES.index(summary.worst):
                 summary.worst = event.severity
-        if event.accepted:
-            self.accepted += event.count
-        elif event.verdict in _UNDECIDED:
+        if event.verdict in _UNDECIDED:
             self.undecided = True
+        elif is_accepted(event):
+            self.accepted += event.count
         elif as_bad_as(event.severity, self.fail_level):
             self.differences = True
 
@@ -82,12 +82,17 @@ class AccessReport(Report):
         }  # fmt: skip
 
 
+def is_accepted(judged: Judged) -> bool:
+    """Whether the baseline covers it. What nobody could tell when it was made may be anything by now: it never does."""
+    return judged.accepted and judged.verdict not in _UNDECIDED
+
+
 def judged_as_json(judged: Judged, **extra: str) -> str:
     """An item of the report."""
     evidence = dict(judged.evidence)
     if judged.whole:
         evidence["scope"] = "prefix"
-    if judged.accepted:
+    if is_accepted(judged):
         evidence["accepted"] = True
     return json.dumps({
         **extra, "alias": judged.alias, "key": printable(judged.key), "intent": judged.intent,

@@ -17,8 +17,10 @@ def refused_to_mend(options: dict[str, Any], *, aside: IO[str]) -> S3SyncError |
             "Nothing was done: standard input is no terminal, so nobody can be asked.", code="NoInput",
             hint="add --no-input to change ACLs without a question, or --dry-run to see what would be changed",
         )  # fmt: skip
-    what = "give back the ACLs that the journal tells of" if options["undo"] else "change the ACLs of objects on S3"
-    aside.write(f"This will {what}.\nAre you sure you want to do this? Type 'yes' to continue, or 'no' to cancel: ")
+    where = ", ".join(options["storage"]) or "all storages on S3"
+    what = "give back the ACLs that the journal tells of" if options["undo"] else "change the ACLs of objects"
+    aside.write(f"This will {what}: {where}.\n")
+    aside.write("Are you sure you want to do this? Type 'yes' to continue, or 'no' to cancel: ")
     aside.flush()
     try:
         answer = input()

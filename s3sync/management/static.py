@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from django.apps import apps
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from ..conf import CSS_MISSING, CSS_URLS, conf
 from ..exceptions import ConfigurationError, S3SyncError
@@ -29,6 +29,23 @@ _APART = (
 """Options that exclude each other, and why."""
 _FLAGS = {"source": "from"}
 """The names of options that are not their destination's."""
+
+
+class ChecksLater:
+    """For a command whose system checks may meet classes of the project's that raise anything."""
+
+    unchecked: Exception | None = None
+    """What one of them has raised."""
+
+    def check(self, *args: Any, **how: Any) -> None:
+        """Django's; but what a finder raises while it is made, a run to S3 says in its report."""
+        self.unchecked = None
+        try:
+            super().check(*args, **how)  # type: ignore[misc]
+        except CommandError:
+            raise
+        except Exception as error:  # noqa: BLE001  a class of the project's may raise anything; raised again below
+            self.unchecked = error
 
 
 def add_static_options(parser: CommandParser) -> None:

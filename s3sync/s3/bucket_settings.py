@@ -12,13 +12,14 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
+from xml.etree import ElementTree
 
 from botocore.exceptions import ClientError, WaiterError
 from botocore.parsers import ResponseParserError
 
 from .bucket_calls import ABSENT, BLOCK, FLAGS, IDENTITY, OWNERSHIP, POLICY, Call
 from .detached import with_session
-from .documents import Tap, WrongDocument, local, root_of
+from .documents import Tap, WrongDocument, local
 from .errors import REMOTE_ERRORS, trouble_of
 from .providers import provider_of
 from .siblings import sibling
@@ -60,7 +61,13 @@ def _is(body: bytes, what: str) -> None:
 
     Where a hook answers in the server's place, as `moto.mock_aws` does, there is no body to look at.
     """
-    if body and what not in local(root_of(body).tag):
+    if not body:
+        return
+    try:
+        root = ElementTree.fromstring(body)
+    except ElementTree.ParseError as error:
+        raise WrongDocument(f"it is no XML: {error}") from error
+    if what not in local(root.tag):
         raise WrongDocument(f"it is about something else than {what}")
 
 

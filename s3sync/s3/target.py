@@ -20,6 +20,7 @@ from urllib.parse import urlsplit, urlunsplit
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
+from django.contrib.staticfiles.storage import HashedFilesMixin
 from s3transfer.utils import ChunksizeAdjuster
 from storages.backends.s3 import S3Storage
 from storages.utils import ReadBytesWrapper, clean_name
@@ -34,6 +35,7 @@ POOL_SIZE = 32
 
 _CACHED = 4096
 """Entries that a cache of renderings may have: names and parameters may be as many as objects."""
+_SIGNATURES = ("X-Amz-Signature=", "Signature=", "Key-Pair-Id=")
 _AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn")
 
 
@@ -139,7 +141,10 @@ class Target:
     @cached_property
     def decides_by_key(self) -> bool:
         """Whether the class may write each object with other parameters."""
-        return any(_overrides(self.storage, name) for name in ("get_object_parameters", "_get_write_parameters"))
+        return any(
+            _overrides(self.storage, name) for name in ("get_object_parameters", "_get_write_parameters", "url")
+            if not (name == "url" and type(self.storage).url is HashedFilesMixin.url)
+        )  # fmt: skip
 
     @cached_property
     def has_own_keys(self) -> bool:
@@ -257,9 +262,23 @@ class Target:
         grants = tuple(str(value) for name, value in (params or {}).items() if name.startswith("Grant"))
         return StorageFacts(
             acl=None if params is None else params.get("ACL"), grants=grants, acl_is_told=params is not None,
-            url_is_signed=wants and (signs or not domain), wants_signed=wants, custom_domain=bool(domain),
+            url_is_signed=self._signs(key, wants and (signs or not domain)), wants_signed=wants,
+            custom_domain=bool(domain),
             custom_domain_is_s3=domain.partition("/")[0].endswith(_AWS_DOMAINS), custom_domain_signs=signs,
         )  # fmt: skip
+
+    def _signs(self, key: str, by_options: bool) -> bool:
+        """Whether `url()` gives a signed URL: as the options say, unless the class has a `url` of its own."""
+        from .addresses import exact_url
+
+        url = type(self.storage).url
+        if url in (S3Storage.url, HashedFilesMixin.url):
+            return by_options
+        try:
+            query = exact_url(self.storage, self.name_of(key)).partition("?")[2]
+        except Exception:  # noqa: BLE001  the user's own code
+            return by_options
+        return any(mark in query for mark in _SIGNATURES)
 
     def _told_parameters(self, key: str) -> Mapping[str, Any] | None:
         """What the object under this key would be written with; None if only its content could tell."""

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, NamedTuple
 
 from ..access import BucketFacts, ObjectFacts, Verdict, decide, decide_prefix
-from ..core.events import Judged
+from ..core.events import Finding, Judged
 from ..core.judged import AccessReport, AliasSummary, as_bad_as
 from ..core.plan import ascending
 from ..core.scope import Scope
 from ..s3.acls import AclReader, ObjectAcl
 from ..s3.calls import CallCounter
-from ..s3.errors import hint_for
+from ..s3.errors import REMOTE_ERRORS, hint_for, operation_of, trouble_of
 from ..s3.listing import Listed, OwnedListing
+from ..s3.objects import head_object
 from ..s3.target import Target
 from .intents import Intents, Meant
-from .probes import Probes, Sample, Seen, agrees
+from .probes import Probes, Sample
 from .run import Run
+from .strangers import at_odds, at_odds_with_cdn, with_evidence
 
 _MOST_HELD = 100
 """So many objects with which something is wrong are probed."""
 _PAGE = 1000
-HIDDEN = ("private", "cdn")
 
 
 class _Case(NamedTuple):
@@ -65,8 +66,8 @@ class AliasVerification:
     extent: Extent
     probes: Probes
     calls: CallCounter
-    accepted: frozenset[tuple[str, str, str]] = frozenset()
-    """What the baseline has."""
+    accepts: Callable[[Judged], bool] = lambda _: False
+    """Whether the baseline has it."""
     exposed: list[Judged] | None = None
     """Where exposed objects are collected that may be mended, instead of being told."""
     _summary: AliasSummary = field(init=False)
@@ -82,28 +83,70 @@ class AliasVerification:
         self._summary = self.report.aliases[target.alias] = AliasSummary(
             target.alias, target.bucket, target.prefix, meant.intent, meant.source, "bucket"
         )
-        decision = decide_prefix(self.facts, target.prefix + self.extent.scope.prefix)
-        whole = decision.final and not self.extent.every and not self.intents.differ_by_key
-        verdicts = []
-        if whole:
-            for prefix in self.intents.prefixes:
-                meant = self.intents.of(prefix)
-                verdict = decision.verdict(meant.intent, declared=meant.declared)
-                verdicts.append((self._judged(target.prefix + prefix, meant, verdict, whole=True), verdict))
-        if whole and not any(verdict.verdict in ("EXPOSED", "CONDITIONAL") for _, verdict in verdicts):
-            for judged, _ in verdicts:
-                self._tell(judged)
-            self._choose_for_probes()
-        elif not self._judge_each() and verdicts:
-            for judged, _ in verdicts:  # nothing is there yet, but whatever comes will be exposed
-                self._tell(judged)
-        self._probe()
+        whole = self._whole()
+        try:
+            if whole and not any(judged.verdict in ("EXPOSED", "CONDITIONAL") for judged in whole):
+                for judged in whole:
+                    self._tell(judged)
+                self._choose_for_probes()
+            elif not self._judge_all():
+                for judged in whole:  # nothing is there yet, but whatever comes will be exposed
+                    self._tell(judged)
+            self._probe()
+        finally:
+            for case in self._held:  # the run has broken off: what was found is told all the same
+                self._tell(case.judged)
+
+    def _whole(self) -> list[Judged]:
+        """The answers for all keys of each rule; none, if keys or objects have to be looked at."""
+        target, scope = self.target, self.extent.scope
+        if self.extent.every or self.intents.differ_by_key:
+            return []
+        found = []
+        for prefix in self.intents.prefixes:
+            wanted, ruled = self._root + scope.prefix, self._root + prefix
+            if not (wanted.startswith(ruled) or ruled.startswith(wanted)):
+                continue
+            decision = decide_prefix(self.facts, max(wanted, ruled, key=len), by_version=None)
+            if not decision.final:
+                return []
+            meant = self.intents.of(prefix)
+            verdict = decision.verdict(meant.intent, declared=meant.declared)
+            key = max(wanted, ruled, key=len)
+            found.append(self._judged(key or target.prefix, meant, verdict, whole=True))
+        return found
+
+    @property
+    def _root(self) -> str:
+        """What each key begins with, as far as that can be told."""
+        return "" if self.target.has_own_keys else self.target.prefix
+
+    def _judge_all(self) -> int:
+        """Looks at each object; where that is refused, nobody can tell."""
+        try:
+            return self._judge_each()
+        except REMOTE_ERRORS as error:
+            trouble = trouble_of(error)
+            if trouble.http != 403 or operation_of(error) not in (None, "ListObjectsV2"):
+                raise
+            hint = hint_for(trouble, "ListObjectsV2", self.target.bucket, self._root + "*")
+            reason = f"the keys could not be listed ({trouble.code}: {hint})"
+            meant = self.intents.of("")
+            self._tell(self._judged(self._root, meant, Verdict("UNKNOWN", "error", reason), whole=True))
+            return 1
 
     def _choose_for_probes(self) -> None:
         """Some objects of the first page."""
         if not self.extent.probes or self.run.stopping:
             return
-        for listed in islice(self._listed(), _PAGE):
+        try:
+            some = list(islice(self._listed(), _PAGE))
+        except REMOTE_ERRORS as error:
+            why = f"the keys can't be listed ({trouble_of(error).code})"
+            detail = f"{self.target.alias}: no stranger was asked, as {why}."
+            self.run.emit(Finding("not-probed", "warning", detail))
+            return
+        for listed in some:
             meant = self.intents.of(self.target.name_of(listed.key))
             verdict = self._decide(ObjectFacts(listed.key, listed.owner_id, None, None, listed.storage_class), meant)
             self._fine.offer(_Case(self._judged(listed.key, meant, verdict), verdict.access))
@@ -140,16 +183,17 @@ class AliasVerification:
             meant = self.intents.of(self.target.name_of(listed.key))
             verdict = self._decide(facts, meant)
             if verdict.verdict == "UNKNOWN" and "grants" in verdict.unread:
-                self._acls += 1
                 self._waiting[listed.key] = _Waiting(facts, meant)
                 yield listed.key
             else:
-                self._settle(listed.key, meant, verdict)
+                self._settle(facts, meant, verdict)
 
     def _judge_by_acl(self, acl: ObjectAcl, waiting: _Waiting) -> None:
         facts, meant = waiting
-        if acl.error is not None and acl.error.http == 404:
-            return  # it has gone meanwhile
+        if acl.error is not None and acl.error.code == "NoSuchKey" and self._has_gone(acl.key):
+            self._summary.objects = (self._summary.objects or 1) - 1
+            return
+        self._acls += 1
         facts = replace(facts, owner_id=acl.owner_id or facts.owner_id, grants=acl.grants)
         verdict = self._decide(facts, meant)
         evidence: dict[str, Any] = {}
@@ -159,10 +203,17 @@ class AliasVerification:
             verdict = replace(verdict, reason=f"{verdict.reason} ({acl.error.code}: {hint})")
         elif acl.grants is not None:
             evidence["grants"] = [list(grant) for grant in acl.grants]
-        self._settle(acl.key, meant, verdict, evidence)
+        self._settle(facts, meant, verdict, evidence)
+
+    def _has_gone(self, key: str) -> bool:
+        try:
+            extra = self.target.head_parameters(key)
+            return head_object(self.target.client, self.target.bucket, key, extra=extra) is None
+        except REMOTE_ERRORS:
+            return False
 
     def _decide(self, facts: ObjectFacts, meant: Meant) -> Verdict:
-        return decide(self.facts, facts, meant.intent, declared=meant.declared)
+        return decide(self.facts, facts, meant.intent, declared=meant.declared, by_version=None)
 
     def _sampled(self) -> Iterator[Listed]:
         if self.extent.sample is None:
@@ -180,7 +231,7 @@ class AliasVerification:
         target, scope = self.target, self.extent.scope
         prefix = target.listing_prefix(scope.prefix)
         for listed in ascending(OwnedListing(target.client, target.bucket, prefix)):
-            inside = listed.key.startswith(target.prefix)
+            inside = listed.key.startswith(self._root)
             if inside and scope.covers(target.name_of(listed.key)):
                 yield listed
 
@@ -190,13 +241,16 @@ class AliasVerification:
         self, key: str, meant: Meant, verdict: Verdict, evidence: Mapping[str, Any] | None = None, *,
         whole: bool = False,
     ) -> Judged:  # fmt: skip
-        alias = self.target.alias
-        return Judged(
-            alias, key, meant.intent, meant.source, verdict.verdict, verdict.severity, verdict.reason, evidence or {},
-            whole, accepted=(alias, key, verdict.verdict) in self.accepted,
+        judged = Judged(
+            self.target.alias, key, meant.intent, meant.source, verdict.verdict, verdict.severity, verdict.reason,
+            evidence or {}, whole,
         )  # fmt: skip
+        return replace(judged, accepted=True) if self.accepts(judged) else judged
 
-    def _settle(self, key: str, meant: Meant, verdict: Verdict, evidence: Mapping[str, Any] | None = None) -> None:
+    def _settle(
+        self, facts: ObjectFacts, meant: Meant, verdict: Verdict, evidence: Mapping[str, Any] | None = None
+    ) -> None:
+        key = facts.key
         case = _Case(self._judged(key, meant, verdict, evidence), verdict.access)
         judged = case.judged
         if judged.verdict == "OK" and not as_bad_as(judged.severity, "warning"):
@@ -225,43 +279,16 @@ class AliasVerification:
         direct = self.probes.directly(keys)
         through = self.probes.through_cdn([self.target.name_of(key) for key in keys])
         seen = {case.judged.key: pair for case, *pair in zip(cases, direct, through, strict=True)}
-        for case in self._held:
-            self._tell(_with_evidence(case.judged, *seen.get(case.judged.key, (None, None))))
+        held, self._held = self._held, []
+        for case in held:
+            self._tell(with_evidence(case.judged, *seen.get(case.judged.key, (None, None))))
         for case in cases:
             at_s3, at_cdn = seen[case.judged.key]
             if at_s3 is not None:
-                self._compare(case, at_s3)
+                self._differs(at_odds(case.judged, case.access, at_s3))
             if at_cdn is not None:
-                self._compare_cdn(case, at_cdn)
+                self._differs(at_odds_with_cdn(case.judged, self.target.storage.custom_domain, at_cdn))
 
-    def _compare(self, case: _Case, seen: Seen) -> None:
-        """What the facts say against what a stranger was answered. What he got, he got."""
-        judged = case.judged
-        if seen.readable and case.access != "public" and judged.intent in HIDDEN and judged.verdict != "EXPOSED":
-            reason = f"a stranger was given it (HTTP {seen.status}), whatever the facts say"
-            self._differs(judged, "EXPOSED", "critical", reason, seen)
-        elif not agrees(seen, case.access):
-            answer = f"HTTP {seen.status}" + (f" {seen.code}" if seen.code else "")
-            reason = f"the facts say {case.access}, but from this host a stranger was answered {answer}"
-            self._differs(judged, "MODEL-MISMATCH", "error", reason, seen)
-
-    def _compare_cdn(self, case: _Case, seen: Seen) -> None:
-        judged = case.judged
-        domain = self.target.storage.custom_domain
-        if judged.intent == "private" and seen.readable:
-            self._differs(judged, "EXPOSED", "critical", f"{domain} gives it to a stranger without a signature", seen)
-        elif judged.intent in ("public", "cdn") and not seen.readable:
-            answer = f"HTTP {seen.status}" if seen.status is not None else seen.error
-            self._differs(judged, "UNREACHABLE", "high", f"{domain} does not give it to a stranger: {answer}", seen)
-
-    def _differs(self, judged: Judged, verdict: str, severity: str, reason: str, seen: Seen) -> None:
-        evidence = {**judged.evidence, "probe": seen.as_evidence()}
-        accepted = (judged.alias, judged.key, verdict) in self.accepted
-        self.run.emit(replace(
-            judged, verdict=verdict, severity=severity, reason=reason, evidence=evidence, accepted=accepted
-        ))  # fmt: skip
-
-
-def _with_evidence(judged: Judged, at_s3: Seen | None, at_cdn: Seen | None) -> Judged:
-    found = {name: seen.as_evidence() for name, seen in (("probe", at_s3), ("cdn", at_cdn)) if seen is not None}
-    return replace(judged, evidence={**judged.evidence, **found}) if found else judged
+    def _differs(self, found: Judged | None) -> None:
+        if found is not None:
+            self.run.emit(replace(found, accepted=self.accepts(found)))

@@ -15,8 +15,9 @@ from ..local.build import BuildFolder, FileChanged, NotWritten
 from ..local.rendering import Asset
 from .failures import file_failure
 from .manifests import Manifests
+from .naming import some
 from .phases import COPY, MANIFEST
-from .render import Tree, some
+from .render import Tree
 from .run import Run
 
 _CHANGED = Failure(

@@ -9,6 +9,8 @@ from ..access import StorageFacts, derive
 from ..s3.target import Target
 
 EXPECTED, DECLARED, DERIVED = "expected", "declared", "derived"
+HIDDEN = ("private", "cdn")
+_STRICTEST = ("private", "cdn", "undeclared", "public")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,10 @@ class Intents:
         """The intent for the object of this name."""
         if self.expected is not None:
             return Meant(self.expected, EXPECTED)
+        if self.target.has_own_keys and any(prefix for prefix, _ in self.declared):
+            # Nobody can tell a key's name, and so its rule: the strictest one holds.
+            strictest = min((intent for _, intent in self.declared), key=_STRICTEST.index)
+            return Meant(strictest, DECLARED)
         for prefix, intent in self.declared:
             if name.startswith(prefix):
                 return Meant(intent, DECLARED)
@@ -53,10 +59,15 @@ class Intents:
     @property
     def prefixes(self) -> tuple[str, ...]:
         """Names that begin so have one intent each, as far as no storage class decides by key; the rest is `""`."""
-        if self.expected is not None:
+        if self.expected is not None or self.target.has_own_keys:
             return ("",)
         written = dict.fromkeys(prefix for prefix, _ in self.declared)
         return tuple(written) if "" in written else (*written, "")
+
+    @property
+    def hides(self) -> bool:
+        """Whether anything here is not for everybody."""
+        return any(self.of(prefix).intent in HIDDEN for prefix in self.prefixes)
 
     @property
     def differ_by_key(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from ..s3.probe import Fetched, Stranger, listing_url, object_url
 from ..s3.static_storage import Addresses
@@ -26,6 +27,13 @@ class Seen(NamedTuple):
     readable: bool
     refused: bool
     """A clear no: neither an answer that has the content nor a failure to ask."""
+    moved: str = ""
+    """Where a redirect led, if it was to another path."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether it tells anything."""
+        return self.readable or self.refused
 
     def as_evidence(self) -> dict[str, Any]:
         """For the report."""
@@ -56,6 +64,7 @@ class Probes:
     target: Target
     via: str
     requests: int = 0
+    unanswered: int = 0
     _stranger: Stranger = field(init=False)
     _cdn: Addresses | None = None
 
@@ -86,13 +95,17 @@ class Probes:
     def listing(self) -> Seen:
         """What a stranger is answered who asks for the list of keys."""
         self.requests += 1
-        return _seen(self._stranger.fetch(listing_url(self.target.client, self.target.bucket)))
+        url = listing_url(self.target.client, self.target.bucket)
+        return _seen(url, self._stranger.fetch_listing(self.target.client, self.target.bucket))
 
     def _fetched(self, urls: Iterable[str]) -> Iterable[Seen]:
         asked = list(urls)
         self.requests += len(asked)
         with ThreadPoolExecutor(_WORKERS, thread_name_prefix="s3sync-stranger") as pool:
-            return [_seen(fetched) for fetched in pool.map(self._stranger.fetch, asked)]
+            answers = pool.map(self._stranger.fetch, asked)
+            seen = [_seen(url, fetched) for url, fetched in zip(asked, answers, strict=True)]
+        self.unanswered += sum(not each.answered for each in seen)
+        return seen
 
 
 def agrees(seen: Seen, access: str) -> bool:
@@ -102,8 +115,10 @@ def agrees(seen: Seen, access: str) -> bool:
     return not (access in _CLOSED and seen.readable)
 
 
-def _seen(fetched: Fetched) -> Seen:
+def _seen(url: str, fetched: Fetched) -> Seen:
+    asked, led = urlsplit(url).path, urlsplit(fetched.url)
     refused = fetched.status is not None and 400 <= fetched.status < 500 and not fetched.is_readable
     return Seen(
-        fetched.status, fetched.code, fetched.error, fetched.is_readable, refused and fetched.status not in (408, 429)
+        fetched.status, fetched.code, fetched.error, fetched.is_readable, refused and fetched.status not in (408, 429),
+        "" if led.path == asked else f"{led.scheme}://{led.netloc}{led.path}",
     )  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..access import BucketFacts
+from ..access import BucketFacts, Grant
 from ..s3.bucket_facts import BucketReading
 
 _NO_OBJECT_ACLS = ("r2", "b2", "minio")
@@ -37,3 +37,8 @@ def _open_policy(bucket: str) -> dict[str, object]:
         "Resource": f"arn:aws:s3:::{bucket}/*",
     }  # fmt: skip
     return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def acl_as_provider(reading: BucketReading) -> list[Grant] | None:
+    """The bucket's own ACL; empty where there is no such thing."""
+    return [] if reading.acl is None and reading.provider in ("r2", "minio") else reading.acl

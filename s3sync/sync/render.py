@@ -22,12 +22,12 @@ from ..local.state import State, default_directory
 from ..s3.static_storage import Addresses, file_hash_of, keeps_manifest, staged, why_staged
 from ..s3.target import Target
 from .delivery import Delivery
+from .naming import some
 from .phases import COPY, MANIFEST
 from .redirects import redirect_prefix, redirect_url
 from .run import Run
 from .wishes import StaticOptions, StaticSettings
 
-_NAMED = 5
 _MISSING = ("missing", "case-mismatch")
 _WAYS_OUT = (
     "let everybody read the static prefix (bucket policy or CDN), use a CDN with signed cookies, or mount the redirect "
@@ -273,9 +273,3 @@ class Workshop:
 def finding_of(found: css.Finding) -> Finding:
     """What the CSS engine has found, for the report."""
     return Finding(f"css-{found.code}", found.level, found.detail, found.name, found.line, found.col)
-
-
-def some(names: list[str]) -> str:
-    """The first few names, and how many more there are."""
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

@@ -17,9 +17,11 @@ from .run import Run
 from .wishes import StaticOptions
 
 
-def report_denied_references(run: Run, target: Target, settings: AccessSettings, summary: AliasSummary) -> None:
+def report_denied_references(
+    run: Run, target: Target, settings: AccessSettings, summary: AliasSummary, *, unreachable: bool = False
+) -> None:
     """Names them, for the storage of the static files. Says nothing where everybody reads those, or none are found."""
-    unreadable = bool(summary.verdicts["UNREACHABLE"])
+    unreadable = unreachable or bool(summary.verdicts["UNREACHABLE"])
     if target.alias != settings.static_storage or not (unreadable or summary.intent == "private"):
         return
     if not apps.is_installed("django.contrib.staticfiles"):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from ..access import Place, conflicts, contradictions, derive, list_access, write_access
+from ..access import Place, Verdict, conflicts, contradictions, derive, list_access, write_access
+from ..access.verdict import Severity
 from ..core.events import Finding, Judged
-from ..core.judged import AccessReport
+from ..core.judged import AccessReport, as_bad_as
 from ..core.scope import Scope
 from ..exceptions import ConfigurationError, RemoteError
 from ..local.journal import Journal
@@ -23,70 +24,157 @@ from ..s3.listing import BrokenListing
 from ..s3.options import find_backends
 from ..s3.target import Target
 from .access_wishes import AccessOptions, AccessSettings
-from .alias_verification import HIDDEN, AliasVerification, Extent
+from .alias_verification import AliasVerification, Extent
 from .intents import Intents
 from .mend_access import Mending, undo
 from .probes import Probes
-from .providers import as_provider
+from .providers import acl_as_provider, as_provider
 from .run import Run
 from .static_access import report_denied_references
-from .targets import facts_of, foreign_names, static_target_of
+from .targets import facts_of, static_target_of
 
-Accepted = frozenset[tuple[str, str, str]]
+_UNDECIDED = ("UNKNOWN", "MODEL-MISMATCH")
 
 
 def verify_access(run: Run, settings: AccessSettings, wishes: AccessOptions) -> None:
-    """Judges each alias. Raises an S3SyncError where the run can't begin or go on; the rest is in the run's report."""
-    report = cast("AccessReport", run.report)
-    accepted = read_baseline(wishes.baseline)
-    targets = list(_targets(settings, wishes.aliases))
-    journal = _JournalOnDemand(wishes.journal or _journal_path(settings, report.run_id))
-    _report_contradictions(run, settings, targets)
-    readings: dict[str, BucketReading] = {}
-    with ExitStack() as stack:
-        stack.callback(journal.close)
-        for target in targets:
-            run.report.target = facts_of(target)
-            calls = CallCounter(target.client)
-            stack.callback(_count, report, calls)
+    """Judges each alias. Raises an S3SyncError where the run can't begin or go on; the rest is in the run's report.
+
+    Trouble with one alias does not keep the others from being judged; it is raised at the end.
+    """
+    verification = _Verification(run, settings, wishes)
+    with closing(verification):
+        verification.verify_all()
+
+
+class _Verification:
+    """All aliases of one run."""
+
+    def __init__(self, run: Run, settings: AccessSettings, wishes: AccessOptions) -> None:
+        self._run, self._settings, self._wishes = run, settings, wishes
+        self._report = cast("AccessReport", run.report)
+        self._accepts = baseline(wishes.baseline)
+        self._targets = list(_targets(settings, wishes.aliases))
+        self._journal = _JournalOnDemand(wishes.journal or _journal_path(settings, run.report.run_id))
+        if wishes.fix and not run.options.dry_run:
+            self._journal.check()
+        self._readings: dict[str, BucketReading] = {}
+        self._calls: list[CallCounter] = []
+
+    def verify_all(self) -> None:
+        """Raises the first error of an alias once all others are done."""
+        errors: list[RemoteError] = []
+        _report_contradictions(self._run, self._settings, self._targets)
+        for target in self._targets:
+            self._run.report.target = facts_of(target)
             try:
-                _verify(run, report, settings, wishes, target, readings, calls, accepted, journal)
+                self._verify(target)
             except (*REMOTE_ERRORS, BrokenListing) as error:
-                raise _remote_error(target, error) from error
-            if run.stopping:
-                return
+                errors.append(_remote_error(target, error))
+        if self._run.stopping or errors:
+            self._report.coverage = "partial"
+        if errors:
+            raise errors[0]
 
+    def close(self) -> None:
+        """Counts the calls, and ends the journal."""
+        self._journal.close()
+        for calls in self._calls:
+            calls.close()
+            self._report.requests.update(calls.counts)
+            self._report.api_calls += sum(calls.counts.values())
 
-def _verify(
-    run: Run, report: AccessReport, settings: AccessSettings, wishes: AccessOptions, target: Target,
-    readings: dict[str, BucketReading], calls: CallCounter, accepted: Accepted, journal: _JournalOnDemand,
-) -> None:  # fmt: skip
-    if target.identity not in readings:
-        reading = readings[target.identity] = read_bucket(target.client, target.bucket, is_aws=target.is_aws)
-        _report_unread(run, target, reading)
-        # Those to other services (the account's block, whose account it is) are not among the client's own.
-        report.api_calls += max(0, reading.calls - sum(calls.counts.values()))
-    reading = readings[target.identity]
-    options = run.options
-    scope = Scope(
-        prefix=options.prefix, ignore=options.ignore, include=options.include,
-        foreign=tuple(filter(None, foreign_names(target, settings.storages))),
-    )  # fmt: skip
-    intents = Intents(target, settings.intent_for(target.alias) or (), wishes.expect)
-    probes = Probes(target, wishes.via)
-    exposed: list[Judged] | None = [] if wishes.fix else None
-    AliasVerification(
-        run=run, report=report, target=target, facts=as_provider(reading), intents=intents, probes=probes, calls=calls,
-        extent=Extent(
+    def _verify(self, target: Target) -> None:
+        run, wishes = self._run, self._wishes
+        calls = CallCounter(target.client)
+        self._calls.append(calls)
+        reading = self._reading(target, calls)
+        if run.stopping:
+            return
+        intents = self._intents(target)
+        probes = Probes(target, wishes.via)
+        if wishes.via == "cdn" and not probes.has_cdn:
+            detail = f"{target.alias} has no custom_domain, so no stranger was asked: --via cdn."
+            run.emit(Finding("not-probed", "warning", detail))
+        exposed: list[Judged] | None = [] if wishes.fix else None
+        try:
+            AliasVerification(
+                run=run, report=self._report, target=target, facts=as_provider(reading), intents=intents,
+                probes=probes, calls=calls, extent=self._extent(target), accepts=self._accepts, exposed=exposed,
+            ).verify()  # fmt: skip
+        finally:
+            self._conclude(target, reading, probes, exposed or [])
+        self._judge_bucket(target, reading, intents, probes if wishes.check_listing else None)
+
+    def _reading(self, target: Target, calls: CallCounter) -> BucketReading:
+        """The facts of the bucket; asked once by each set of credentials."""
+        label = f"{target.identity} {target.storage.access_key}"
+        if label not in self._readings:
+            reading = self._readings[label] = read_bucket(target.client, target.bucket, is_aws=target.is_aws)
+            _report_unread(self._run, target, reading)
+            # Those to other services (the account's block, whose account it is) are not among the client's own.
+            self._report.api_calls += max(0, reading.calls - sum(calls.counts.values()))
+        return self._readings[label]
+
+    def _intents(self, target: Target) -> Intents:
+        return Intents(target, self._settings.intent_for(target.alias) or (), self._wishes.expect)
+
+    def _extent(self, target: Target) -> Extent:
+        options, wishes, settings = self._run.options, self._wishes, self._settings
+        # What lies in the location of another alias is that one's; but only if it is judged in this run.
+        foreign = tuple(
+            other.prefix[len(target.prefix) :] for other in self._targets
+            if other.identity == target.identity and other.prefix.startswith(target.prefix)
+            and other.prefix != target.prefix and not other.has_own_keys
+        )  # fmt: skip
+        scope = Scope(prefix=options.prefix, ignore=options.ignore, include=options.include, foreign=foreign)
+        return Extent(
             scope=scope, every=wishes.every, sample=wishes.sample, probes=wishes.probes,
             engine=options.engine or settings.engine, workers=options.workers or settings.workers,
-        ),
-        accepted=accepted, exposed=exposed,
-    ).verify()  # fmt: skip
-    report_denied_references(run, target, settings, report.aliases[target.alias])
-    if exposed:
-        _mend(Mending(run, target, as_provider(reading), probes, wishes.allow_public), exposed, journal)
-    _judge_bucket(run, target, reading, intents, probes if wishes.check_listing else None)
+        )  # fmt: skip
+
+    def _conclude(self, target: Target, reading: BucketReading, probes: Probes, exposed: list[Judged]) -> None:
+        """What is told once an alias has been looked at, wholly or not."""
+        if probes.unanswered:
+            detail = f"{target.alias}: {probes.unanswered} of {probes.requests} strangers' requests were not answered."
+            self._run.emit(Finding("probes-unanswered", "warning", detail))
+        unreachable = any(judged.verdict == "UNREACHABLE" for judged in exposed)
+        summary = self._report.aliases.get(target.alias)
+        if summary is not None:
+            report_denied_references(self._run, target, self._settings, summary, unreachable=unreachable)
+        if exposed:
+            mending = Mending(self._run, target, as_provider(reading), probes, self._wishes.allow_public)
+            mending.mend(exposed, lambda: self._journal.open(self._run))
+
+    def _judge_bucket(
+        self, target: Target, reading: BucketReading, intents: Intents, probes: Probes | None
+    ) -> None:
+        """Who lists, and who writes: from the facts alone, but for a listing that was asked for."""
+        facts, acl = as_provider(reading), acl_as_provider(reading)
+        same = [self._intents(other) for other in self._targets if other.identity == target.identity]
+        inside = any(each.hides for each in same)
+        listable = list_access(facts, acl, private_inside=inside)
+        for right, verdict in (("bucket-writable", write_access(facts, acl)), ("bucket-listable", listable)):
+            if verdict.verdict != "OK":
+                words = f"{right.replace('-', ' is ')} by strangers: {verdict.reason}"
+                self._emit_right(target, intents, right, verdict, words)
+        if probes is None:
+            return
+        seen = probes.listing()
+        severity: Severity = "critical" if inside else "warning"
+        if seen.readable and listable.access not in ("public", "conditional"):
+            found = Verdict("EXPOSED", severity, "a stranger was given the list of keys")
+            self._emit_right(target, intents, "bucket-listable", found, found.reason)
+        elif not seen.answered:
+            found = Verdict("UNKNOWN", "error", f"nobody answered who asked for the list of keys: {seen.error}")
+            self._emit_right(target, intents, "bucket-listable", found, found.reason)
+
+    def _emit_right(self, target: Target, intents: Intents, right: str, verdict: Verdict, reason: str) -> None:
+        meant = intents.of("")
+        judged = Judged(
+            target.alias, "", meant.intent, meant.source, verdict.verdict, verdict.severity, reason, {"right": right},
+            whole=True, count=0,
+        )  # fmt: skip
+        self._run.emit(replace(judged, accepted=self._accepts(judged)))
 
 
 def undo_access(run: Run, settings: AccessSettings, aliases: tuple[str, ...], journal: Path) -> None:
@@ -95,22 +183,20 @@ def undo_access(run: Run, settings: AccessSettings, aliases: tuple[str, ...], jo
     undo(run, targets, journal)
 
 
-def _mend(mending: Mending, exposed: list[Judged], journal: _JournalOnDemand) -> None:
-    changes = list(mending.plan(exposed))
-    if mending.run.options.dry_run:
-        mending.rehearse(changes)
-    elif any(change.acl is not None for change in changes):
-        mending.carry_out(changes, journal.open(mending.run))
-    else:
-        mending.rehearse(changes)
-
-
 class _JournalOnDemand:
     """A journal that is made once something is to be changed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._journal: Journal | None = None
+
+    def check(self) -> None:
+        """Raises ConfigurationError where there is such a file already."""
+        if self._path.exists():
+            raise ConfigurationError(
+                f"The journal {str(self._path)!r} is there already.", code="Journal",
+                hint="name a new file with --journal",
+            )  # fmt: skip
 
     def open(self, run: Run) -> Journal:
         """Raises ConfigurationError where it can't be made."""
@@ -129,22 +215,36 @@ def _journal_path(settings: AccessSettings, run_id: str) -> Path:
     return directory / f"acls-{run_id}.jsonl"
 
 
-def read_baseline(path: Path | None) -> Accepted:
-    """What an earlier report found, which is accepted from now on. Raises ConfigurationError."""
+def baseline(path: Path | None) -> Callable[[Judged], bool]:
+    """Whether an earlier report has found the same, and as bad. Raises ConfigurationError.
+
+    What could not be decided is never accepted.
+    """
     if path is None:
-        return frozenset()
+        return lambda _: False
     try:
-        text = path.read_text(encoding="utf-8")
-        try:
-            items = json.loads(text)["items"]
-        except json.JSONDecodeError:
-            items = [json.loads(line) for line in text.splitlines() if line.strip()]
-        return frozenset((item["alias"], item["key"], item["verdict"]) for item in items if "verdict" in item)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        reports = [json.loads(line) for line in lines] if len(lines) > 1 and '"type"' in lines[0] else [
+            json.loads("\n".join(lines))
+        ]
+        items = [item for each in reports for item in each.get("items", [each])]
+        known = {
+            (item["alias"], item["key"], item["intent"], item["verdict"]): str(item["severity"])
+            for item in items if "verdict" in item
+        }  # fmt: skip
+        if not any("schema" in each for each in reports):
+            raise ValueError("it has no schema")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigurationError(
             f"The baseline {str(path)!r} is no report of s3_verify_acl: {error}.", code="Baseline",
             hint="write one with --format json -o FILE",
         ) from error  # fmt: skip
+
+    def accepts(judged: Judged) -> bool:
+        before = known.get((judged.alias, judged.key, judged.intent, judged.verdict))
+        return before is not None and judged.verdict not in _UNDECIDED and as_bad_as(before, judged.severity)
+
+    return accepts
 
 
 def _targets(settings: AccessSettings, aliases: tuple[str, ...]) -> Iterator[Target]:
@@ -184,38 +284,6 @@ def _report_unread(run: Run, target: Target, reading: BucketReading) -> None:
         hint = f"needs {unread.action} on {target.bucket}" if unread.why == "denied" else unread.why
         level = "warning" if unread.why == "denied" else "info"
         run.emit(Finding("fact-unread", level, f"{unread.operation} on {target.bucket}: {answer} ({hint})."))
-
-
-def _judge_bucket(
-    run: Run, target: Target, reading: BucketReading, intents: Intents, probes: Probes | None
-) -> None:
-    """Who lists, and who writes: from the facts alone, but for a listing that was asked for."""
-    facts = as_provider(reading)
-    meant = intents.of("")
-    inside = meant.intent in HIDDEN
-    for what, verdict in (
-        ("bucket-writable", write_access(facts, reading.acl)),
-        ("bucket-listable", list_access(facts, reading.acl, private_inside=inside)),
-    ):
-        if verdict.verdict in ("EXPOSED", "CONDITIONAL"):
-            run.emit(Judged(
-                target.alias, "", meant.intent, meant.source, verdict.verdict, verdict.severity,
-                f"{what.replace('-', ' is ')} by strangers: {verdict.reason}", {"right": what}, whole=True, count=0,
-            ))  # fmt: skip
-    if probes is not None:
-        seen = probes.listing()
-        if seen.readable and list_access(facts, reading.acl).access not in ("public", "conditional"):
-            run.emit(Judged(
-                target.alias, "", meant.intent, meant.source, "EXPOSED", "critical" if inside else "warning",
-                "a stranger was given the list of keys", {"right": "bucket-listable", "probe": seen.as_evidence()},
-                whole=True, count=0,
-            ))  # fmt: skip
-
-
-def _count(report: AccessReport, calls: CallCounter) -> None:
-    calls.close()
-    report.requests.update(calls.counts)
-    report.api_calls += sum(calls.counts.values())
 
 
 def _remote_error(target: Target, error: Exception) -> RemoteError:

@@ -135,9 +135,12 @@ def test_versions_below_a_prefix() -> None:
 
 
 LISTING = policy(statement(Action="s3:ListBucket", Resource=ARN))
+VERSIONS = policy(statement(Action="s3:ListBucketVersions", Resource=ARN))
 LISTS: list[tuple[dict[str, Any], list[Grant] | None, str, str]] = [
     (BOE, [], "OK", "info"),
     ({**BOE, "policy": LISTING}, [], "EXPOSED", "warning"),
+    ({**BOE, "policy": VERSIONS}, [], "EXPOSED", "warning"),
+    ({**BOE, "policy_read": False}, [], "UNKNOWN", "error"),
     ({**BOE, "policy": ALLOW}, [], "OK", "info"),
     ({**BOE, "policy": LISTING, "bucket_block": RESTRICTED}, [], "OK", "info"),
     ({**BOE, "policy": LISTING, "account_block": None}, [], "UNKNOWN", "error"),
@@ -201,6 +204,39 @@ def test_write_access(facts: dict[str, Any], grants: list[Grant] | None, verdict
     severity = {"OK": "info", "EXPOSED": "critical", "UNKNOWN": "error"}[verdict]
     assert (verdict, severity) == (found.verdict, found.severity), found
     assert reason in found.reason
+
+
+@pytest.mark.parametrize("action", [
+    "PutObjectVersionAcl", "DeleteObjectVersion", "PutObjectTagging", "ReplicateObject", "AbortMultipartUpload",
+    "ObjectOwnerOverrideToBucketOwner", "BypassGovernanceRetention", "DeleteBucket", "DeleteBucketPolicy",
+    "PutBucketPublicAccessBlock", "PutBucketOwnershipControls", "PutBucketAcl", "PutReplicationConfiguration",
+    "PutLifecycleConfiguration", "PutBucketVersioning", "InventNewThing", "InventNew*", "putbucketversioning",
+])  # fmt: skip
+def test_whatever_is_no_looking_is_writing(action: str) -> None:
+    """S3 gets new actions; what a policy lets everybody do is told, known or not."""
+    bucket = BucketFacts("b", OWNER, policy=policy(statement(Action=f"s3:{action}", Resource=["*"])))
+    found = write_access(bucket, [])
+    assert ("EXPOSED", "critical") == (found.verdict, found.severity), found
+
+
+@pytest.mark.parametrize("action", ["s3:Get*", "s3:G*", "s3:ListBucket*", "s3:DescribeJob", "s3:HeadObject"])
+def test_looking_is_no_writing(action: str) -> None:
+    """Who reads and who lists is judged elsewhere."""
+    assert (
+        "OK" == write_access(BucketFacts("b", OWNER, policy=policy(statement(Action=action, Resource="*"))), []).verdict
+    )
+
+
+def test_a_wildcard_may_stand_for_the_slash() -> None:
+    """`b*.jpg` names keys, too."""
+    bucket = BucketFacts("b", OWNER, policy=policy(statement(Action="s3:PutObject", Resource=f"{ARN}*.jpg")))
+    assert "EXPOSED" == write_access(bucket, []).verdict
+
+
+def test_what_is_unread_is_no_ok() -> None:
+    """Nothing is known, so nothing is fine."""
+    for found in (write_access(BucketFacts.unread("b"), None), list_access(BucketFacts.unread("b"), None)):
+        assert ("UNKNOWN", "error") == (found.verdict, found.severity)
 
 
 MIXED = (("public/", "public"), ("", "private"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from s3sync.access import ALL_USERS, AUTHENTICATED_USERS, BucketFacts, Grant, ObjectFacts, decide
+from s3sync.access import ALL_USERS, AUTHENTICATED_USERS, BucketFacts, Grant, ObjectFacts, decide, decide_prefix
 from s3sync.access.policy import ANONYMOUS
 
 from .access_worlds import ACCOUNT, ARN, FLAGS, OAC, OAI, OTHER, OWNER, policy, statement
@@ -278,6 +278,26 @@ def test_a_version_is_another_right() -> None:
     bucket = BucketFacts("b", OWNER, policy=policy(statement(Action="s3:GetObjectVersion")))
     assert "private" == decide(bucket, ObjectFacts("a", OWNER, []), "private").access
     assert "public" == decide(bucket, ObjectFacts("a", OWNER, []), "private", by_version=True).access
+
+
+@pytest.mark.parametrize("denied", [False, True])
+def test_the_worse_of_both_rights(denied: bool) -> None:
+    """Each bucket has versions with the id `null`: a policy that opens them opens the objects."""
+    made = [statement(Action="s3:GetObjectVersion"), *([statement("Deny")] if denied else [])]
+    bucket, obj = BucketFacts("b", OWNER, policy=policy(*made)), ObjectFacts("a", OWNER, [])
+    found = decide(bucket, obj, "private", by_version=None)
+    assert ("EXPOSED", "critical", "private", True) == (found.verdict, found.severity, found.access, found.by_version)
+    assert "s3:GetObjectVersion" in found.reason
+    assert "UNREACHABLE" == decide(bucket, obj, "public", by_version=None).verdict
+    assert "EXPOSED" == decide_prefix(bucket, "", by_version=None).verdict("private").verdict
+
+
+def test_the_plain_right_is_named_where_both_are_given() -> None:
+    """Versions are mentioned only where they decide."""
+    bucket = BucketFacts("b", OWNER, policy=policy(statement(Action="s3:Get*")))
+    found = decide(bucket, ObjectFacts("a", OWNER, []), "private", by_version=None)
+    assert ("EXPOSED", False) == (found.verdict, found.by_version)
+    assert "Version" not in found.reason
 
 
 def test_an_intent_that_there_is_not() -> None:

@@ -107,15 +107,18 @@ KINDS = [ObjectFacts("", owner, acl) for owner in (OWNER, "other", ANONYMOUS, No
 
 
 @MANY
-@given(buckets(), PREFIXES, st.booleans(), st.data())
+@given(buckets(), PREFIXES, st.booleans(), st.sampled_from([None, False, True]), st.data())
 def test_a_final_answer_for_a_prefix_is_that_of_each_object(
-    bucket: BucketFacts, prefix: str, unread: bool, data: st.DataObject
+    bucket: BucketFacts, prefix: str, unread: bool, by_version: bool | None, data: st.DataObject
 ) -> None:
     """Ten million objects are judged by seven calls: each of them must have got its own answer."""
     if unread:
         bucket = data.draw(buckets(unread=True))
-    decision = decide_prefix(bucket, prefix)
-    answers = {end: {answer_for(bucket, dataclasses.replace(kind, key=prefix + end)) for kind in KINDS} for end in ENDS}
+    decision = decide_prefix(bucket, prefix, by_version=by_version)
+    answers = {
+        end: {answer_for(bucket, dataclasses.replace(kind, key=prefix + end), by_version) for kind in KINDS}
+        for end in ENDS
+    }
     if decision.final:
         expected = (decision.access, *(decision.verdict(intent).verdict for intent in INTENTS))
         assert {expected} == set().union(*answers.values())
@@ -123,8 +126,8 @@ def test_a_final_answer_for_a_prefix_is_that_of_each_object(
         assert all(len(found) == 1 for found in answers.values())
 
 
-def answer_for(bucket: BucketFacts, obj: ObjectFacts) -> tuple[str, ...]:
-    found = [decide(bucket, obj, intent) for intent in INTENTS]
+def answer_for(bucket: BucketFacts, obj: ObjectFacts, by_version: bool | None) -> tuple[str, ...]:
+    found = [decide(bucket, obj, intent, by_version=by_version) for intent in INTENTS]
     return (found[0].access, *(verdict.verdict for verdict in found))
 
 

@@ -12,7 +12,7 @@ from ...conf import conf
 from ...exceptions import ConfigurationError, S3SyncError
 from ..base import Reporting, stream_of
 from ..options import prefer, push_options
-from ..static import add_static_options, contradiction, refused, static_files_app, static_options
+from ..static import ChecksLater, add_static_options, contradiction, refused, static_files_app, static_options
 
 if TYPE_CHECKING:
     from ...sync import Run
@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 BY_SETTING = "S3SYNC['COLLECTSTATIC'] is 's3', so this is collectstatic --s3 (--no-s3: Django's own way).\n"
 
 
-class Command(Reporting, DjangoCommand):
+class Command(ChecksLater, Reporting, DjangoCommand):
     help = "Collect static files in a single location; with --s3, on S3."
     _ours: tuple[Action, ...] = ()
-    _unchecked: Exception | None = None
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -31,16 +30,6 @@ class Command(Reporting, DjangoCommand):
         add_static_options(parser)
         self._ours = tuple(action for action in parser._actions if action not in theirs)
         prefer(theirs, parser)
-
-    def check(self, *args: Any, **how: Any) -> None:
-        """Django's; but what a finder raises while it is made, a run to S3 says in its report."""
-        self._unchecked = None
-        try:
-            super().check(*args, **how)
-        except CommandError:
-            raise
-        except Exception as error:  # noqa: BLE001  a class of the project's may raise anything; raised again below
-            self._unchecked = error
 
     def handle(self, **options: Any) -> str | None:
         to_s3, problem = options["s3"], None
@@ -52,8 +41,8 @@ class Command(Reporting, DjangoCommand):
         if to_s3:
             self._collect_to_s3(options, problem)
             return None
-        if self._unchecked is not None:
-            raise self._unchecked
+        if self.unchecked is not None:
+            raise self.unchecked
         given = [action for action in self._ours if action.dest != "s3" and options[action.dest] != action.default]
         if given:
             self.usage_error(f"only with --s3: {', '.join(action.option_strings[-1] for action in given)}")
@@ -81,7 +70,7 @@ class Command(Reporting, DjangoCommand):
         self.run_and_show(options, work, push_options(options))
 
     def _broken(self) -> S3SyncError | None:
-        error = self._unchecked
+        error = self.unchecked
         return None if error is None else ConfigurationError(
             f"Django's checks of STATICFILES_FINDERS raised {type(error).__name__}: {error}", code="Finders",
             hint="correct STATICFILES_FINDERS, or the class that it names",
