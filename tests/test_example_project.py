@@ -449,6 +449,8 @@ def test_demo_tells_the_whole_story(environment, temporary):
     assert "The feed: 200. A picture of it, by its presigned address: 200; without the signature: 403." in output
     assert "manage.py collectstatic --s3 --no-input" in output
     assert "Its stylesheet, and what that refers to: 200." in output
+    assert "CRITICAL EXPOSED default: 'media/" in output
+    assert "manage.py s3_verify_acl --fix --no-input" in output
     assert [] == list(temporary.iterdir())
     assert_no_listener(output.split("moto.server -H 127.0.0.1 -p ")[1].split()[0])
     assert_no_listener(site.rstrip("/").rpartition(":")[2])
@@ -457,7 +459,7 @@ def test_demo_tells_the_whole_story(environment, temporary):
 STEPS = """
 import sys
 import demo
-for step in ("start_s3", "make_site", "push_all", "push_nothing", "push_one", "cut_over", "summarise"):
+for step in ("start_s3", "make_site", "push_all", "push_nothing", "push_one", "cut_over", "verify", "summarise"):
     setattr(demo.Demo, step, lambda *_: "http://127.0.0.1:9/")
 sys.exit(demo.main())
 """
