@@ -4,6 +4,7 @@
 # The tests come with Django's source distribution, which pip gets: the one of the version that is installed.
 set -euo pipefail
 python=$(command -v "${1:?which Python?}")
+case $python in /*) ;; *) python=$PWD/$python ;; esac  # the tests run in another folder
 root=$(cd "$(dirname "$0")/.." && pwd)
 version=$("$python" -c 'import django; print(django.__version__)')
 case $version. in "${2:-$version}".*) ;; *) echo "$python has Django $version, not $2" >&2; exit 1 ;; esac
