@@ -102,4 +102,28 @@ class Judged:
         return (self.alias, self.key, self.verdict)
 
 
-Event = Outcome | Finding | Stopped | Judged
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What one check has found of one thing."""
+
+    id: str
+    """`D04`; or that of a system check."""
+    verdict: str
+    """`ok`, `warning`, `error`; or `unknown`: it could not be looked at."""
+    title: str
+    """The trouble in a few words, as a label for machines: `acl-refused`. One id may have several."""
+    seen: str
+    """What was seen, and where."""
+    why: str = ""
+    """Why it matters; empty where all is well."""
+    fix: str = ""
+    """What to type, paste or remove, a step a line; empty where all is well."""
+    alias: str = ""
+    """The storage, or several with commas between them; empty: the project."""
+    name: str | None = None
+    """A file of the project, where that is the place."""
+    line: int | None = None
+    """In that file, from 1."""
+
+
+Event = Outcome | Finding | Stopped | Judged | Diagnosis

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .comparison import Action, Reason
-from .events import Event, Failure, Finding, Judged, Outcome, Result, Stopped
+from .events import Diagnosis, Event, Failure, Finding, Judged, Outcome, Result, Stopped
 
 SCHEMA = "s3sync.report/1"
 
@@ -87,8 +87,8 @@ class Report:
             self.findings.append(event)
         elif isinstance(event, Stopped):
             self.stopped = self.stopped or event
-        elif isinstance(event, Judged):
-            return  # only a verification has those
+        elif isinstance(event, (Judged, Diagnosis)):
+            return  # only some commands have those
         elif event.result is Result.FAILED:
             self.counts["failed"] += 1
         elif event.result is Result.PLANNED:

@@ -1,0 +1,194 @@
+"""`s3_doctor`, from settings to exit: what keeps a project from working on S3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from django.core.files.storage import storages
+
+from ..core.diagnosed import DoctorReport
+from ..core.events import Diagnosis, Event, Finding
+from ..core.report import Report
+from ..doctor.addresses import OF_ADDRESSES
+from ..doctor.facts import Examined, Site, StorageSeen
+from ..doctor.readers import OF_READERS
+from ..doctor.way import OF_THE_WAY
+from ..exceptions import ConfigurationError, S3SyncError
+from ..s3.calls import CallCounter
+from ..s3.errors import REMOTE_ERRORS, hint_for, trouble_of
+from ..s3.options import find_backends
+from ..s3.static_storage import without_manifest
+from ..s3.target import Target
+from .examination import examined
+from .project_code import of_project
+from .run import Progress, Run
+from .static import lint_css
+from .storages_seen import seen
+from .targets import facts_of, static_target_of
+from .trial import tried
+from .wishes import Css, StaticOptions
+
+CHECKS = (*OF_THE_WAY, *OF_READERS, *OF_ADDRESSES)
+"""In the order in which trouble is best mended: before one can get in, nothing else matters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorOptions:
+    """What `s3_doctor` was asked for."""
+
+    aliases: tuple[str, ...] = ()
+    """Empty: all that are on S3."""
+    write: bool = False
+    """Whether objects may be written, and deleted again."""
+
+
+class Settings(Protocol):
+    """What is needed of the project's settings; `s3sync.conf.conf` is one."""
+
+    @property
+    def media_storage(self) -> str: ...
+    @property
+    def static_storage(self) -> str: ...
+    @property
+    def static_url(self) -> str: ...
+    @property
+    def css(self) -> Css: ...
+    @property
+    def site_origin(self) -> str | None: ...
+    @property
+    def state_dir(self) -> Path | None: ...
+    @property
+    def engine(self) -> str: ...
+    @property
+    def workers(self) -> int | None: ...
+    @property
+    def storages(self) -> Mapping[str, Mapping[str, Any]]: ...
+    def intent_for(self, alias: str) -> list[tuple[str, str]] | None: ...
+    def project_settings(self, names: Iterable[str]) -> dict[str, Any]: ...
+
+
+def examine(run: Run, settings: Settings, wishes: DoctorOptions) -> None:
+    """Looks at the project, then at each bucket. Raises ConfigurationError where nothing is on S3."""
+    for diagnosis in of_project(settings):
+        run.emit(diagnosis)
+    found = wishes.aliases or _on_s3(settings)
+    if not found:
+        raise ConfigurationError(
+            "No alias of STORAGES is on S3, so only the project itself was looked at.", code="NotOnS3",
+            hint="add an alias whose BACKEND is storages.backends.s3.S3Storage to STORAGES",
+        )  # fmt: skip
+    patients = [patient for patient in (_admitted(run, alias, settings) for alias in found) if patient is not None]
+    site = _site(run, settings)
+    for group in _by_bucket(patients).values():
+        if run.stopping:
+            return
+        run.report.target = facts_of(group[0].target)
+        _examine_bucket(run, group, site, wishes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Patient:
+    """An alias whose storage can be made."""
+
+    target: Target
+    seen: StorageSeen
+
+
+def _on_s3(settings: Settings) -> tuple[str, ...]:
+    return tuple(alias for alias, backend in find_backends(settings.storages).items() if backend.s3_class)
+
+
+def _admitted(run: Run, alias: str, settings: Settings) -> _Patient | None:
+    """Nothing, and a diagnosis, where the storage can't be made."""
+    try:
+        target, _ = static_target_of(alias, settings.storages)
+        live = without_manifest(settings.storages[alias]) or storages[alias]
+        patient = _Patient(target, seen(target, settings, live))
+    except ConfigurationError as error:
+        run.emit(Diagnosis(
+            "D00", "error", "storage", str(error), "nothing on it can be read or written", error.hint or "", alias,
+        ))  # fmt: skip
+    except REMOTE_ERRORS as error:
+        trouble = trouble_of(error)
+        hint = hint_for(trouble, "HeadBucket", alias, "*") or trouble.message
+        run.emit(Diagnosis(
+            "D01", "error", "credentials", f"no client can be made: {trouble.message}",
+            "every call needs it", hint, alias,
+        ))  # fmt: skip
+    else:
+        place = f"{patient.seen.class_name}, {target.bucket}/{target.prefix}"
+        run.emit(Diagnosis("D00", "ok", "storage", place, alias=alias))
+        return patient
+    return None
+
+
+def _by_bucket(patients: list[_Patient]) -> dict[str, list[_Patient]]:
+    """Storages that share a bucket and the credentials for it are looked at together."""
+    groups: dict[str, list[_Patient]] = {}
+    for patient in patients:
+        label = f"{patient.target.identity} {patient.target.storage.access_key}"
+        groups.setdefault(label, []).append(patient)
+    return groups
+
+
+def _examine_bucket(run: Run, group: list[_Patient], site: Site, wishes: DoctorOptions) -> None:
+    report = cast("DoctorReport", run.report)
+    counters = [CallCounter(patient.target.client) for patient in group]
+    try:
+        facts = examined([patient.target for patient in group], [patient.seen for patient in group], site)
+        for diagnosis in judged(facts):
+            run.emit(diagnosis)
+        if wishes.write and facts.bucket is not None:
+            for patient in group:
+                for diagnosis in tried(run, patient.target, patient.seen, facts):
+                    run.emit(diagnosis)
+    finally:
+        for counter in counters:
+            counter.close()
+            report.requests.update(counter.counts)
+            report.api_calls += sum(counter.counts.values())
+
+
+def judged(facts: Examined) -> Iterator[Diagnosis]:
+    """What all checks say."""
+    for check in CHECKS:
+        yield from check(facts)
+
+
+def _site(run: Run, settings: Settings) -> Site:
+    urls = settings.project_settings(["MEDIA_URL"])
+    return Site(
+        origin=settings.site_origin, static_url=settings.static_url, media_url=str(urls.get("MEDIA_URL") or ""),
+        static_alias=settings.static_storage, media_alias=settings.media_storage,
+        needs_cors=_needing_cors(run, settings),
+    )  # fmt: skip
+
+
+def _needing_cors(run: Run, settings: Settings) -> tuple[str, ...] | None:
+    """What the stylesheets refer to that browsers fetch by CORS only; None if nobody can tell."""
+    watcher = _Noting()
+    aside = Run(run.options, Report(
+        command="", version="", run_id="", started="", target=run.report.target
+    ), watcher, interrupted=run.interrupted)  # fmt: skip
+    try:
+        lint_css(aside, settings, StaticOptions(), alias=None)
+    except (S3SyncError, OSError):
+        return None
+    return tuple(watcher.found)
+
+
+@dataclass(slots=True)
+class _Noting:
+    """Keeps the findings about CORS."""
+
+    found: list[str] = field(default_factory=list)
+
+    def saw(self, event: Event) -> None:
+        if isinstance(event, Finding) and event.id == "css-needs-cors":
+            self.found.append(f"{event.name}: {event.detail}")
+
+    def moved(self, progress: Progress) -> None:
+        """Nobody looks."""

@@ -1,0 +1,64 @@
+"""A storage as `s3_doctor` sees it: what its instance tells, without a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from ..doctor.facts import StorageSeen
+from ..s3.addresses import exact_url
+from ..s3.target import Target, checksum_calculation
+from .intents import Intents
+
+_NAME = "s3sync.jpg"
+
+
+class Settings(Protocol):
+    """What is needed of the project's settings; `s3sync.conf.conf` is one."""
+
+    @property
+    def static_storage(self) -> str: ...
+    def intent_for(self, alias: str) -> list[tuple[str, str]] | None: ...
+
+
+def seen(target: Target, settings: Settings, live: Any) -> StorageSeen:
+    """What the storage says of itself. `live` is the storage as the site uses it, for what the target's copy changes.
+
+    Makes the target's client, and raises what botocore raises then.
+    """
+    storage, declared = target.storage, settings.intent_for(target.alias) or ()
+    intents = Intents(target, declared)
+    key = target.prefix + _NAME
+    config = target.client.meta.config
+    origin, path = _address_of(target)
+    facts = target.storage_facts(key)
+    return StorageSeen(
+        alias=target.alias, bucket=target.bucket, prefix=target.prefix, identity=target.identity,
+        class_name=type(storage).__name__, endpoint=target.endpoint,
+        endpoint_is_written=bool(storage.endpoint_url), is_aws=target.is_aws, region=target.region,
+        serves_static=target.alias == settings.static_storage, storage=facts, declared=declared,
+        rules=[(prefix, intents.of(prefix + _NAME).intent) for prefix in intents.prefixes],
+        parameters=_parameters_of(target, key), url_origin=origin, url_path=path,
+        signature_version=str(config.signature_version or ""),
+        expire=float(storage.querystring_expire) if facts.url_is_signed else None,
+        checksums=checksum_calculation(live), use_ssl=target.endpoint.startswith("https:"),
+        verifies=storage.verify is not False, has_own_keys=target.has_own_keys,
+    )  # fmt: skip
+
+
+def _parameters_of(target: Target, key: str) -> Mapping[str, Any]:
+    try:
+        return dict(target.rendering_of(key).parameters.params)
+    except Exception:  # noqa: BLE001  the user's own code, here asked without content
+        return {}
+
+
+def _address_of(target: Target) -> tuple[str, str]:
+    """Where `url()` leads: origin, and the path before the name."""
+    try:
+        parts = urlsplit(exact_url(target.storage, _NAME))
+    except Exception:  # noqa: BLE001  the user's own code, or no credentials to sign with, which has a check of its own
+        return "", ""
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme or 'https'}://{host}" if host else "", parts.path.removesuffix(_NAME)
