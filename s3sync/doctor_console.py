@@ -48,10 +48,9 @@ def lines_of(diagnoses: list[Diagnosis], *, every: bool = False) -> Iterator[str
         before = (each.why, each.fix)
         if following is not None and following.id == each.id and (following.why, following.fix) == before:
             continue
-        if each.why:
-            yield f"  why: {each.why}"
-        for place_in_fix, line in enumerate(each.fix.splitlines()):
-            yield f"  {'fix: ' if place_in_fix == 0 else '     '}{line}"
+        for label, text in (("why", each.why), ("fix", each.fix)):
+            for place_in_text, line in enumerate(text.splitlines()):
+                yield (f"  {label}: {line}" if place_in_text == 0 else f"       {line}").rstrip()
 
 
 def _last_line(report: DoctorReport) -> str:

@@ -41,12 +41,14 @@ class Needs:
     @property
     def looking(self) -> Needs:
         """What of it is left where nothing is written."""
-        reads = [_reads(part) for part in (self.objects, self.with_acl, self.with_tags)]
-        return Needs(self.lists, reads[0], self.bucket, self.account, reads[1], reads[2])
+        objects, bucket, with_acl, with_tags = (
+            _reads(part) for part in (self.objects, self.bucket, self.with_acl, self.with_tags)
+        )
+        return Needs(self.lists, objects, bucket, self.account, with_acl, with_tags)
 
 
 def _reads(actions: frozenset[str]) -> frozenset[str]:
-    return frozenset(action for action in actions if action.startswith("Get"))
+    return frozenset(action for action in actions if action.startswith(("Get", "List")))
 
 
 def _set(*names: str) -> frozenset[str]:
@@ -69,6 +71,18 @@ _VERIFY = Needs(
 )  # fmt: skip
 # A HEAD tells the version, and a call that names one has an action of its own.
 _FIX = Needs(objects=_set("GetObject", "GetObjectVersionAcl", "PutObjectAcl", "PutObjectVersionAcl"))
+# A bucket's name is looked for, which is a listing of no prefix; what is read is written, and read again.
+_CREATE = Needs(bucket=_set(
+    "CreateBucket", "ListBucket", "GetBucketPublicAccessBlock", "PutBucketPublicAccessBlock", "GetBucketPolicy",
+    "PutBucketPolicy", "DeleteBucketPolicy", "GetBucketOwnershipControls", "PutBucketOwnershipControls",
+))  # fmt: skip
+_CREATE_WITH = {
+    "--versioning": Needs(bucket=_set("GetBucketVersioning", "PutBucketVersioning")),
+    "--cors": Needs(bucket=_set("GetBucketCORS", "PutBucketCORS")),
+}
+_DOCTOR = _VERIFY | Needs(objects=_set("GetObject"), bucket=_set(
+    "GetEncryptionConfiguration", "GetBucketVersioning", "GetBucketWebsite", "GetBucketCORS",
+))  # fmt: skip
 _METADATA = {"--check-metadata": _CHECK_METADATA, "--fix-metadata": _FIX_METADATA}
 
 COMMANDS: Final[Mapping[str, tuple[Needs, Mapping[str, Needs]]]] = MappingProxyType({
@@ -76,6 +90,8 @@ COMMANDS: Final[Mapping[str, tuple[Needs, Mapping[str, Needs]]]] = MappingProxyT
     "collectstatic": (_PUSH, {"--clear": _DELETE, "--prune": _DELETE, **_METADATA}),
     "s3_verify_acl": (_VERIFY, {"--fix": _FIX, "--undo": _FIX}),
     "s3_lint_css": (Needs(), {}),
+    "s3_create_bucket": (_CREATE, _CREATE_WITH),
+    "s3_doctor": (_DOCTOR, {"--write": _PUSH | _DELETE}),
 })  # fmt: skip
 """Command -> what it always needs, and what some of its options need besides."""
 LOOKING: Final = ("--check", "--dry-run")

@@ -203,7 +203,8 @@ def _secure_urls(value: Any, _: Mapping[str, Any]) -> Replacement | None:
 def _auto_create(value: Any, _: Mapping[str, Any]) -> Replacement | None:
     names = conf.project_settings(["AWS_STORAGE_BUCKET_NAME"])
     bucket = names.get("AWS_STORAGE_BUCKET_NAME") or "..."
-    return Replacement(remark=f"nobody makes the bucket; once: aws s3 mb s3://{bucket}") if value else None
+    made = f"nobody makes the bucket {bucket}; once: python manage.py s3_create_bucket"
+    return Replacement(remark=made) if value else None
 
 
 def _queries(value: Any, _: Mapping[str, Any]) -> Replacement | None:

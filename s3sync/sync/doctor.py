@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from django.contrib.staticfiles.finders import get_finders
 from django.core.files.storage import storages
 
 from ..core.diagnosed import DoctorReport
@@ -74,7 +75,11 @@ def examine(run: Run, settings: Settings, wishes: DoctorOptions) -> None:
     """Looks at the project, then at each bucket. Raises ConfigurationError where nothing is on S3."""
     for diagnosis in of_project(settings):
         run.emit(diagnosis)
-    found = wishes.aliases or _on_s3(settings)
+    on_s3 = _on_s3(settings)
+    for alias in wishes.aliases:
+        if alias not in on_s3:
+            static_target_of(alias, settings.storages)  # which tells why not
+    found = wishes.aliases or on_s3
     if not found:
         raise ConfigurationError(
             "No alias of STORAGES is on S3, so only the project itself was looked at.", code="NotOnS3",
@@ -177,7 +182,8 @@ def _needing_cors(run: Run, settings: Settings) -> tuple[str, ...] | None:
         lint_css(aside, settings, StaticOptions(), alias=None)
     except (S3SyncError, OSError):
         return None
-    return tuple(watcher.found)
+    modules = (name for finder in get_finders() for name, _ in finder.list([]) if name.endswith(".mjs"))
+    return (*watcher.found, *(f"{name}: it is a module" for name in modules))
 
 
 @dataclass(slots=True)

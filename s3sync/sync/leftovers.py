@@ -12,7 +12,7 @@ from ..core.events import Finding, Outcome, Result
 from ..core.objects import RemoteObject
 from ..core.plan import DeleteLimit
 from ..local.manifest import ARCHIVE, BrokenManifest
-from ..s3.errors import REMOTE_ERRORS, trouble_of
+from ..s3.errors import REMOTE_ERRORS, hint_for, operation_of, trouble_of
 from ..s3.target import Target
 from .archive import Archive
 from .removal import deleted, failed_to_delete
@@ -93,9 +93,7 @@ class Leftovers:
         try:
             archived = self.archive.read()
         except (BrokenManifest, *REMOTE_ERRORS) as error:
-            why = error if isinstance(error, BrokenManifest) else trouble_of(error).code
-            where = f"{self.target.bucket}/{self.target.prefix}{ARCHIVE}*"
-            self._withhold(f"Nothing was deleted: a manifest can't be read ({why}; s3:GetObject on {where}?).")
+            self._withhold(f"Nothing was deleted: a manifest can't be read ({self._why(error)}).")
             return None
         name_of, clear = self.target.name_of, self.removals.clear
 
@@ -104,6 +102,13 @@ class Leftovers:
             return name not in archived.kept and (clear or name in archived.outdated)
 
         return is_doomed
+
+    def _why(self, error: Exception) -> str:
+        if isinstance(error, BrokenManifest):
+            return str(error)
+        trouble, key = trouble_of(error), f"{self.target.prefix}{ARCHIVE}*"
+        hint = hint_for(trouble, operation_of(error) or "GetObject", self.target.bucket, key) or trouble.message
+        return f"{trouble.code}: {hint}"
 
     def _withhold(self, detail: str) -> None:
         self.run.report.held_back = True

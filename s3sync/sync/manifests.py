@@ -14,7 +14,7 @@ from ..core.comparison import Action, Reason
 from ..core.events import Failure, Outcome, Result
 from ..exceptions import ConfigurationError
 from ..local.build import check_place, in_words, write_whole
-from ..s3.errors import REMOTE_ERRORS, trouble_of
+from ..s3.errors import REMOTE_ERRORS, hint_for, operation_of, trouble_of
 from .run import Run
 
 _IN_STORAGE = "run it again: until the manifest is replaced, the last deploy stays live"
@@ -95,10 +95,18 @@ class Manifests:
         try:
             write()
         except Exception as error:  # noqa: BLE001  a storage may raise anything
-            failure = Failure(type(error).__name__, hint=hint, message=_in_words(error))
+            failure = self._failure_of(error, name, hint)
             self.run.emit(Outcome(name, None, Action.UPLOAD, Result.FAILED, error=failure))
             return False
         return True
+
+    def _failure_of(self, error: Exception, name: str, hint: str) -> Failure:
+        if not isinstance(error, REMOTE_ERRORS):
+            return Failure(type(error).__name__, hint=hint, message=_in_words(error))
+        trouble = trouble_of(error)
+        bucket = str(getattr(self.storage, "bucket_name", None) or "the bucket")
+        explained = hint_for(trouble, operation_of(error) or "PutObject", bucket, name)
+        return Failure(trouble.code, trouble.http, explained or hint, trouble.message)
 
     def _store(self) -> None:
         """To its exact name, without a moment in which there is none, where the storage allows that."""

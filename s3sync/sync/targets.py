@@ -10,6 +10,7 @@ from django.core.files.storage import InvalidStorageError, storages
 
 from ..core.report import TargetFacts
 from ..exceptions import ConfigurationError
+from ..s3.errors import REMOTE_ERRORS, hint_for, operation_of, trouble_of
 from ..s3.options import find_backends, has_own_keys, is_s3, read_options
 from ..s3.static_storage import without_manifest
 from ..s3.target import Target
@@ -40,7 +41,13 @@ def _storage_of(
         raise ConfigurationError(f"The storage {alias!r} can't be made: {error}", code="InvalidStorage") from error
     except (ImproperlyConfigured, SuspiciousOperation, ValueError, TypeError) as error:
         raise ConfigurationError(f"The storage {alias!r} is not configured well: {error}", code="Storage") from error
-    except Exception as error:  # a manifest storage reads its bucket when it is made; boto3 raises of many kinds
+    except REMOTE_ERRORS as error:  # a manifest storage reads its bucket when it is made
+        trouble, bucket = trouble_of(error), str(configured[alias].get("OPTIONS", {}).get("bucket_name") or alias)
+        raise ConfigurationError(
+            f"The storage {alias!r} can't be made: {trouble.code}: {trouble.message}", code=trouble.code,
+            hint=hint_for(trouble, operation_of(error) or "GetObject", bucket, "*"),
+        ) from error  # fmt: skip
+    except Exception as error:
         raise ConfigurationError(
             f"The storage {alias!r} can't be made: {error}", code=type(error).__name__
         ) from error
