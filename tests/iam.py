@@ -26,7 +26,6 @@ from tests.servers import Server
 
 NOT_OF_RGW = frozenset({"s3:GetBucketOwnershipControls", "s3:GetAccountPublicAccessBlock"})
 """Actions that RGW 16 does not know; it refuses a policy that names one."""
-USER = {"uid": "clerk", "access_key": "s3syncclerk", "secret_key": "s3syncclerksecret"}
 
 _ON_BUCKET = {
     "GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
@@ -44,15 +43,17 @@ class Role:
     """As which to run commands."""
     client: Any
     """IAM, as the first user."""
+    uid: str
 
     @classmethod
-    def on(cls, http: Server, https: Server) -> Role:
+    def on(cls, http: Server, https: Server, uid: str = "clerk") -> Role:
         """Makes the user. The two are one RGW, whose certificate lies beside its data."""
+        user = replace(http, access_key=f"s3sync{uid}", secret_key=f"s3sync{uid}secret")
         assert https.ca is not None
         admin = ["radosgw-admin", "-c", str(https.ca.with_name("ceph.conf")), "-n", "client.rgw"]
-        keys = [f"--access-key={USER['access_key']}", f"--secret={USER['secret_key']}"]
+        keys = [f"--access-key={user.access_key}", f"--secret={user.secret_key}"]
         for words in (
-            ["user", "create", f"--uid={USER['uid']}", "--display-name=clerk", *keys],
+            ["user", "create", f"--uid={uid}", f"--display-name={uid}", *keys],
             ["caps", "add", "--uid=s3sync", "--caps=user-policy=*"],
         ):
             subprocess.run([*admin, *words], check=True, capture_output=True, timeout=60)
@@ -60,14 +61,13 @@ class Role:
             "iam", endpoint_url=http.endpoint_url, aws_access_key_id=http.access_key,
             aws_secret_access_key=http.secret_key, region_name=http.region,
         )  # fmt: skip
-        user = replace(http, access_key=USER["access_key"], secret_key=USER["secret_key"])
-        return cls(user, client)
+        return cls(user, client, uid)
 
     def allow(self, document: Document) -> None:
         """From now on, exactly this; RGW refuses a policy without any statement."""
         if document["Statement"]:
             self.client.put_user_policy(
-                UserName=USER["uid"], PolicyName="only", PolicyDocument=json.dumps(without(document, *NOT_OF_RGW))
+                UserName=self.uid, PolicyName="only", PolicyDocument=json.dumps(without(document, *NOT_OF_RGW))
             )
         else:
             self.forbid()
@@ -75,7 +75,7 @@ class Role:
     def forbid(self) -> None:
         """From now on, nothing."""
         try:
-            self.client.delete_user_policy(UserName=USER["uid"], PolicyName="only")
+            self.client.delete_user_policy(UserName=self.uid, PolicyName="only")
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
                 raise

@@ -95,6 +95,8 @@ class StorageSeen:
     """Prefix of names -> intent for all names, written or derived; the first match counts, the last is ``""``."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """What PutObject gets for an object such as `s3sync.jpg`: ACL, headers, encryption."""
+    acl_option: str = ""
+    """Which option its ACL comes from: `default_acl` or `object_parameters`; empty: none, or its class decides."""
     url_origin: str = ""
     """Where `url()` leads: `https://host`, without path and query; empty if it could not be asked."""
     url_path: str = ""

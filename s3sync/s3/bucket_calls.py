@@ -1,4 +1,4 @@
-"""The calls that tell who can read a bucket, and how each answer is read.
+"""The calls that read what a bucket is set up for: above all, who can read it; and how each answer is read.
 
 Error codes: "Error responses", Amazon S3 API Reference.
 """
@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+from xml.etree import ElementTree
 
 from ..access.facts import OWNERSHIPS
 from .acl_documents import Acl, acl_of
-from .documents import WrongDocument, booleans
+from .documents import WrongDocument, booleans, local
 
 FLAGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
@@ -72,6 +73,43 @@ def _acl(answer: Mapping[str, Any], body: bytes) -> Acl:
     return acl_of(answer)
 
 
+def _versioning(answer: Mapping[str, Any], body: bytes) -> str:
+    _is(body, "Versioning")
+    return str(answer.get("Status", "Off"))
+
+
+def _cors(answer: Mapping[str, Any], body: bytes) -> list[dict[str, Any]]:
+    _is(body, "CORS")
+    return [dict(rule) for rule in answer["CORSRules"]]
+
+
+def _encryption(answer: Mapping[str, Any], body: bytes) -> str:
+    _is(body, "Encryption")
+    rules = answer["ServerSideEncryptionConfiguration"]["Rules"]
+    defaults = [rule.get("ApplyServerSideEncryptionByDefault", {}) for rule in rules]
+    return next((str(each["SSEAlgorithm"]) for each in defaults if "SSEAlgorithm" in each), "")
+
+
+def _website(answer: Mapping[str, Any], body: bytes) -> bool:
+    _is(body, "Website")
+    return True
+
+
+def _is(body: bytes, what: str) -> None:
+    """Of the root's name only this part is looked at: moto names it after the operation.
+
+    Where a hook answers in the server's place, as `moto.mock_aws` does, there is no body to look at.
+    """
+    if not body:
+        return
+    try:
+        root = ElementTree.fromstring(body)
+    except ElementTree.ParseError as error:
+        raise WrongDocument(f"it is no XML: {error}") from error
+    if what not in local(root.tag):
+        raise WrongDocument(f"it is about something else than {what}")
+
+
 ACL = Call("GetBucketAcl", "get_bucket_acl", "s3:GetBucketAcl", "", _acl)
 BLOCK = Call(
     "GetPublicAccessBlock", "get_public_access_block", "s3:GetBucketPublicAccessBlock",
@@ -91,3 +129,12 @@ ACCOUNT = Call(
     "NoSuchPublicAccessBlockConfiguration", _flags,
 )  # fmt: skip
 IDENTITY = Call("GetCallerIdentity", "get_caller_identity", "sts:GetCallerIdentity", "", lambda its, _: its["Account"])
+VERSIONING = Call("GetBucketVersioning", "get_bucket_versioning", "s3:GetBucketVersioning", "", _versioning)
+CORS = Call("GetBucketCors", "get_bucket_cors", "s3:GetBucketCORS", "NoSuchCORSConfiguration", _cors)
+ENCRYPTION = Call(
+    "GetBucketEncryption", "get_bucket_encryption", "s3:GetEncryptionConfiguration",
+    "ServerSideEncryptionConfigurationNotFoundError", _encryption,
+)  # fmt: skip
+WEBSITE = Call("GetBucketWebsite", "get_bucket_website", "s3:GetBucketWebsite", "NoSuchWebsiteConfiguration", _website)
+DETAILS: Final = (ENCRYPTION, VERSIONING, WEBSITE, CORS)
+"""What matters to how a bucket is used, and not to who reads it."""

@@ -6,8 +6,8 @@ not implemented by this server, or answered with the wrong document (`documents`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from botocore import exceptions as boto
@@ -55,9 +55,13 @@ class BucketReading:
     """Requests made, botocore's retries aside."""
     provider: str
     """`aws`, `ceph`, `minio`, `r2`, `b2`, `spaces`, `wasabi`, `gcs`, `moto?` or `unknown`."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """Operation -> what it has read, or `ABSENT`, of those that were asked for besides; None: unread."""
 
 
-def read_bucket(client: Any, bucket: str, *, is_aws: bool, account_id: str | None = None) -> BucketReading:
+def read_bucket(
+    client: Any, bucket: str, *, is_aws: bool, account_id: str | None = None, besides: Iterable[Call] = ()
+) -> BucketReading:
     """The facts of one bucket. Raises what botocore raises only where the bucket can't be reached at all.
 
     `account_id` is whose public access block counts besides the bucket's, if it is not that of the caller.
@@ -76,6 +80,7 @@ def read_bucket(client: Any, bucket: str, *, is_aws: bool, account_id: str | Non
     public = False if policy is ABSENT else reader.ask(STATUS)
     payment = reader.ask(PAYMENT)
     account: Any = reader.ask_account() if is_aws else ABSENT
+    asked = [(call, reader.ask(call)) for call in besides]
     provider = provider_of(client, reader.headers, is_aws=is_aws)
     known = reader.settled(provider)
     facts = BucketFacts(
@@ -85,7 +90,9 @@ def read_bucket(client: Any, bucket: str, *, is_aws: bool, account_id: str | Non
         policy_read=policy is not None, policy_is_public=known(STATUS, public, None),
         requester_pays=known(PAYMENT, payment, False), endpoint_kind=kind,
     )  # fmt: skip
-    return BucketReading(facts, list(acl.grants) if acl else None, tuple(reader.unread), reader.calls, provider)
+    grants = list(acl.grants) if acl else None
+    details = {call.operation: known(call, found, ABSENT) for call, found in asked}
+    return BucketReading(facts, grants, tuple(reader.unread), reader.calls, provider, details)
 
 
 class _Reader:

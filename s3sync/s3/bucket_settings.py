@@ -12,14 +12,13 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
-from xml.etree import ElementTree
 
 from botocore.exceptions import ClientError, WaiterError
 from botocore.parsers import ResponseParserError
 
-from .bucket_calls import ABSENT, BLOCK, FLAGS, IDENTITY, OWNERSHIP, POLICY, Call
+from .bucket_calls import ABSENT, BLOCK, CORS, FLAGS, IDENTITY, OWNERSHIP, POLICY, VERSIONING, Call
 from .detached import with_session
-from .documents import Tap, WrongDocument, local
+from .documents import Tap, WrongDocument
 from .errors import REMOTE_ERRORS, trouble_of
 from .providers import provider_of
 from .siblings import sibling
@@ -46,37 +45,12 @@ class NotOurs(Exception):
     """The bucket belongs to another account, or these credentials may not see it."""
 
 
-def _versioning(answer: Mapping[str, Any], body: bytes) -> str:
-    _is(body, "Versioning")
-    return str(answer.get("Status", "Off"))
-
-
-def _cors(answer: Mapping[str, Any], body: bytes) -> list[dict[str, Any]]:
-    _is(body, "CORS")
-    return [dict(rule) for rule in answer["CORSRules"]]
-
-
-def _is(body: bytes, what: str) -> None:
-    """Of the root's name only this part is looked at: moto names it after the operation.
-
-    Where a hook answers in the server's place, as `moto.mock_aws` does, there is no body to look at.
-    """
-    if not body:
-        return
-    try:
-        root = ElementTree.fromstring(body)
-    except ElementTree.ParseError as error:
-        raise WrongDocument(f"it is no XML: {error}") from error
-    if what not in local(root.tag):
-        raise WrongDocument(f"it is about something else than {what}")
-
-
 _CALLS: Mapping[str, tuple[Call, Any]] = {
     "block": (BLOCK, dict.fromkeys(FLAGS, False)),
     "policy": (POLICY, None),
     "ownership": (OWNERSHIP, "ObjectWriter"),
-    "versioning": (Call("GetBucketVersioning", "get_bucket_versioning", "s3:GetBucketVersioning", "", _versioning), ""),
-    "cors": (Call("GetBucketCors", "get_bucket_cors", "s3:GetBucketCORS", "NoSuchCORSConfiguration", _cors), []),
+    "versioning": (VERSIONING, ""),
+    "cors": (CORS, []),
 }
 """How each is read, and what it is where nothing is configured."""
 

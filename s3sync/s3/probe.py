@@ -70,6 +70,10 @@ class Stranger:
         """Asks for the first byte, and follows redirects."""
         return self._fetch(url, _FIRST_BYTE)[0]
 
+    def fetch_content(self, url: str) -> tuple[Fetched, bytes]:
+        """Asks for all, and follows redirects; gives the first 4,096 bytes."""
+        return self._fetch(url, {"Accept-Encoding": "identity"})
+
     def fetch_listing(self, client: Any, bucket: str, prefix: str = "") -> Fetched:
         """Asks for a listing of the bucket, one key long; readable if there is one, though the bucket be empty.
 

@@ -14,12 +14,12 @@ _HOSTS = {
 _RGW_REQUEST = re.compile(r"tx[0-9a-f]{21}-[0-9a-f]{10}-[0-9a-f]+-.+").fullmatch
 """Ceph's ids are Swift's with two more parts: instance and zone."""
 _LACKS: dict[str, frozenset[str]] = {
-    "ceph": frozenset({"GetBucketOwnershipControls"}),
+    "ceph": frozenset({"GetBucketOwnershipControls", "GetBucketEncryption", "GetBucketWebsite"}),
     "moto?": frozenset({"GetBucketRequestPayment"}),
-    "minio": frozenset({"GetPublicAccessBlock", "GetBucketRequestPayment"}),
-    "r2": frozenset({"GetPublicAccessBlock", "GetBucketRequestPayment"}),
-    "b2": frozenset({"GetPublicAccessBlock", "GetBucketRequestPayment"}),
-    "spaces": frozenset({"GetPublicAccessBlock", "GetBucketRequestPayment"}),
+    "minio": frozenset({"GetPublicAccessBlock", "GetBucketRequestPayment", "GetBucketWebsite"}),
+    "r2": frozenset({"GetPublicAccessBlock", "GetBucketRequestPayment", "GetBucketVersioning", "GetBucketWebsite"}),
+    "b2": frozenset({"GetPublicAccessBlock", "GetBucketRequestPayment", "GetBucketWebsite"}),
+    "spaces": frozenset({"GetPublicAccessBlock", "GetBucketRequestPayment", "GetBucketWebsite"}),
 }
 _KINDS = (
     (re.compile(r"arn:[^:]*:s3-object-lambda:.*|.*--ol-s3"), "object lambda"),
@@ -52,8 +52,8 @@ def provider_of(client: Any, headers: Iterable[tuple[str, str]], *, is_aws: bool
 def lacks(provider: str) -> frozenset[str]:
     """Operations that read what does not exist there: if one is not implemented, the thing is as good as not set up.
 
-    Only where leaving it out can't hide who reads: without ownership controls ACLs hold, without the others more may be
-    read, not less. What exists nowhere else is not guessed at.
+    Only where leaving it out can't hide who reads: without ownership controls ACLs hold, without the block or the payer
+    more may be read, not less. What exists nowhere else is not guessed at.
     """
     return _LACKS.get(provider, frozenset())
 

@@ -15,11 +15,13 @@ from ..core.events import Diagnosis, Event, Finding
 from ..core.report import Report
 from ..doctor.addresses import OF_ADDRESSES
 from ..doctor.facts import Examined, Site, StorageSeen
+from ..doctor.reaching import without_client
 from ..doctor.readers import OF_READERS
 from ..doctor.way import OF_THE_WAY
 from ..exceptions import ConfigurationError, S3SyncError
 from ..s3.calls import CallCounter
-from ..s3.errors import REMOTE_ERRORS, hint_for, trouble_of
+from ..s3.checkup import answer_of, in_haste
+from ..s3.errors import REMOTE_ERRORS
 from ..s3.options import find_backends
 from ..s3.static_storage import without_manifest
 from ..s3.target import Target
@@ -29,7 +31,7 @@ from .run import Progress, Run
 from .static import lint_css
 from .storages_seen import seen
 from .targets import facts_of, static_target_of
-from .trial import tried
+from .trial import Around, is_development, tried
 from .wishes import Css, StaticOptions
 
 CHECKS = (*OF_THE_WAY, *OF_READERS, *OF_ADDRESSES)
@@ -91,7 +93,7 @@ def examine(run: Run, settings: Settings, wishes: DoctorOptions) -> None:
         if run.stopping:
             return
         run.report.target = facts_of(group[0].target)
-        _examine_bucket(run, group, site, wishes)
+        _examine_bucket(run, group, site, settings if wishes.write else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ class _Patient:
 
     target: Target
     seen: StorageSeen
+    live: Any
+    """The storage as the site uses it."""
 
 
 def _on_s3(settings: Settings) -> tuple[str, ...]:
@@ -109,20 +113,15 @@ def _on_s3(settings: Settings) -> tuple[str, ...]:
 def _admitted(run: Run, alias: str, settings: Settings) -> _Patient | None:
     """Nothing, and a diagnosis, where the storage can't be made."""
     try:
-        target, _ = static_target_of(alias, settings.storages)
+        target = in_haste(static_target_of(alias, settings.storages)[0])
         live = without_manifest(settings.storages[alias]) or storages[alias]
-        patient = _Patient(target, seen(target, settings, live))
+        patient = _Patient(target, seen(target, settings, live), live)
     except ConfigurationError as error:
         run.emit(Diagnosis(
             "D00", "error", "storage", str(error), "nothing on it can be read or written", error.hint or "", alias,
         ))  # fmt: skip
-    except REMOTE_ERRORS as error:
-        trouble = trouble_of(error)
-        hint = hint_for(trouble, "HeadBucket", alias, "*") or trouble.message
-        run.emit(Diagnosis(
-            "D01", "error", "credentials", f"no client can be made: {trouble.message}",
-            "every call needs it", hint, alias,
-        ))  # fmt: skip
+    except (*REMOTE_ERRORS, ValueError) as error:
+        run.emit(without_client(alias, answer_of(error, "HeadBucket", alias)))
     else:
         place = f"{patient.seen.class_name}, {target.bucket}/{target.prefix}"
         run.emit(Diagnosis("D00", "ok", "storage", place, alias=alias))
@@ -139,22 +138,46 @@ def _by_bucket(patients: list[_Patient]) -> dict[str, list[_Patient]]:
     return groups
 
 
-def _examine_bucket(run: Run, group: list[_Patient], site: Site, wishes: DoctorOptions) -> None:
+def _examine_bucket(run: Run, group: list[_Patient], site: Site, for_trials: Settings | None) -> None:
     report = cast("DoctorReport", run.report)
     counters = [CallCounter(patient.target.client) for patient in group]
     try:
         facts = examined([patient.target for patient in group], [patient.seen for patient in group], site)
+        trials = for_trials if facts.bucket is not None else None
+        said: list[Diagnosis] = []
+        guessed: list[Diagnosis] = []
         for diagnosis in judged(facts):
+            # What the server makes of boto3's checksums is about to be tried.
+            (guessed if trials is not None and diagnosis.id == "D26" else said).append(diagnosis)
+        for diagnosis in said:
             run.emit(diagnosis)
-        if wishes.write and facts.bucket is not None:
+        if trials is not None:
             for patient in group:
-                for diagnosis in tried(run, patient.target, patient.seen, facts):
-                    run.emit(diagnosis)
+                guesses = [guess for guess in guessed if guess.alias == patient.seen.alias]
+                _try(run, patient, facts, trials, said, guesses)
     finally:
         for counter in counters:
             counter.close()
             report.requests.update(counter.counts)
             report.api_calls += sum(counter.counts.values())
+
+
+def _try(
+    run: Run, patient: _Patient, facts: Examined, settings: Settings, said: list[Diagnosis], guesses: list[Diagnosis]
+) -> None:  # fmt: skip
+    """A round trip of one storage; what was guessed is told if that has not settled it."""
+    debug = bool(settings.project_settings(["DEBUG"]).get("DEBUG"))
+    around = Around(
+        live=patient.live, known=said, state_dir=settings.state_dir,
+        development=is_development(facts.site.origin, debug=debug),
+    )  # fmt: skip
+    ids = set()
+    for diagnosis in tried(run, patient.target, patient.seen, facts, around):
+        ids.add(diagnosis.id)
+        run.emit(diagnosis)
+    for guess in guesses:
+        if guess.id not in ids:
+            run.emit(guess)
 
 
 def judged(facts: Examined) -> Iterator[Diagnosis]:

@@ -23,7 +23,7 @@ from ..exceptions import ConfigurationError, RemoteError
 from ..local import reading
 from ..local.state import State
 from ..s3.calls import CallCounter
-from ..s3.conditions import Conditions, Enforcement
+from ..s3.conditions import Conditions
 from ..s3.errors import REMOTE_ERRORS, hint_for, operation_of, trouble_of
 from ..s3.listing import BrokenListing, Listing
 from ..s3.target import Target
@@ -34,12 +34,10 @@ from .executor import Uploads
 from .failures import storage_failure
 from .jobs import Executor, Rehearsal
 from .planner import Planner
+from .remembered import recall, remember
 from .run import PushOptions, Run
 from .verify import Verification
 
-_ENFORCEMENT = "conditions.put"
-_BARE_ETAGS = "conditions.bare-etags"
-_ETAGS_ARE_MD5 = "etags-are-md5"
 _OUTSIDE = Failure(
     "NameOutsideLocation", hint="rename the file: the storage takes its backslashes for slashes",
     message="the storage gives it no key within its location",
@@ -149,7 +147,8 @@ class Push(ABC):
         self.conclude(join)
         if verification is not None and not options.dry_run and not run.stopping:
             verification.finish(self.target.listing_prefix(options.prefix), began)
-        self._remember(self.state)
+        if not self.run.options.dry_run:
+            remember(self.state, self.target, self.conditions)
 
     def listed(self, listing: Iterable[RemoteObject]) -> Iterable[RemoteObject]:
         """The listing on its way to being joined with the files."""
@@ -165,21 +164,8 @@ class Push(ABC):
             self.state_dir, root=root, target=target.identity, variant=target.variant, warn=warn, source=source
         )
         self.stack.callback(state.close)
-        target.etags_are_md5 = state.fact(_ETAGS_ARE_MD5) != "no"
-        self.conditions.everywhere = target.is_aws
-        self.conditions.enforcement = Enforcement(state.fact(_ENFORCEMENT) or Enforcement.UNPROVEN)
-        self.conditions.bare_etags = state.fact(_BARE_ETAGS) == "yes"
+        recall(state, target, self.conditions)
         return state
-
-    def _remember(self, state: State) -> None:
-        facts = {
-            _ENFORCEMENT: self.conditions.enforcement.value,
-            _BARE_ETAGS: "yes" if self.conditions.bare_etags else "no",
-            _ETAGS_ARE_MD5: "yes" if self.target.etags_are_md5 else "no",
-        }
-        for name, value in facts.items():
-            if state.fact(name) != value and not self.run.options.dry_run:
-                state.remember_fact(name, value)
 
     def _executor(self, desk: Desk, calls: CallCounter, verification: Verification | None) -> Executor:
         run, options, state = self.run, self.run.options, self.state

@@ -31,7 +31,7 @@ def seen(target: Target, settings: Settings, live: Any) -> StorageSeen:
     intents = Intents(target, declared)
     key = target.prefix + _NAME
     config = target.client.meta.config
-    origin, path = _address_of(target)
+    origin, path, signature = _address_of(target)
     facts = target.storage_facts(key)
     return StorageSeen(
         alias=target.alias, bucket=target.bucket, prefix=target.prefix, identity=target.identity,
@@ -39,8 +39,8 @@ def seen(target: Target, settings: Settings, live: Any) -> StorageSeen:
         endpoint_is_written=bool(storage.endpoint_url), is_aws=target.is_aws, region=target.region,
         serves_static=target.alias == settings.static_storage, storage=facts, declared=declared,
         rules=[(prefix, intents.of(prefix + _NAME).intent) for prefix in intents.prefixes],
-        parameters=_parameters_of(target, key), url_origin=origin, url_path=path,
-        signature_version=str(config.signature_version or ""),
+        parameters=_parameters_of(target, key), acl_option=_acl_option(storage, facts.acl),
+        url_origin=origin, url_path=path, signature_version=signature or str(config.signature_version or ""),
         expire=float(storage.querystring_expire) if facts.url_is_signed else None,
         checksums=checksum_calculation(live), use_ssl=target.endpoint.startswith("https:"),
         verifies=storage.verify is not False, has_own_keys=target.has_own_keys,
@@ -54,11 +54,23 @@ def _parameters_of(target: Target, key: str) -> Mapping[str, Any]:
         return {}
 
 
-def _address_of(target: Target) -> tuple[str, str]:
-    """Where `url()` leads: origin, and the path before the name."""
+def _acl_option(storage: Any, acl: str | None) -> str:
+    """Where the ACL that it sends is written, as far as that can be told."""
+    if any(name == "ACL" or name.startswith("Grant") for name in storage.object_parameters or {}):
+        return "object_parameters"
+    return "default_acl" if acl and acl == storage.default_acl else ""
+
+
+def _address_of(target: Target) -> tuple[str, str, str]:
+    """Where `url()` leads: origin, and the path before the name; and how S3 is to read its signature, if there is one.
+
+    boto3 signs addresses by the old version where nobody asks for the new one, whatever it signs requests with.
+    """
     try:
         parts = urlsplit(exact_url(target.storage, _NAME))
     except Exception:  # noqa: BLE001  the user's own code, or no credentials to sign with, which has a check of its own
-        return "", ""
+        return "", "", ""
     host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme or 'https'}://{host}" if host else "", parts.path.removesuffix(_NAME)
+    origin = f"{parts.scheme or 'https'}://{host}" if host else ""
+    signature = "s3v4" if "X-Amz-Signature=" in parts.query else "s3" if "AWSAccessKeyId=" in parts.query else ""
+    return origin, parts.path.removesuffix(_NAME), signature

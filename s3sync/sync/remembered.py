@@ -1,0 +1,31 @@
+"""What the state keeps of a target itself, from one run to the next."""
+
+from __future__ import annotations
+
+from ..local.state import State
+from ..s3.conditions import Conditions, Enforcement
+from ..s3.target import Target
+
+_ENFORCEMENT = "conditions.put"
+_BARE_ETAGS = "conditions.bare-etags"
+_ETAGS_ARE_MD5 = "etags-are-md5"
+
+
+def recall(state: State, target: Target, conditions: Conditions) -> None:
+    """Takes over what earlier runs have found out."""
+    target.etags_are_md5 = state.fact(_ETAGS_ARE_MD5) != "no"
+    conditions.everywhere = target.is_aws
+    conditions.enforcement = Enforcement(state.fact(_ENFORCEMENT) or Enforcement.UNPROVEN)
+    conditions.bare_etags = state.fact(_BARE_ETAGS) == "yes"
+
+
+def remember(state: State, target: Target, conditions: Conditions) -> None:
+    """Keeps it for later runs."""
+    facts = {
+        _ENFORCEMENT: conditions.enforcement.value,
+        _BARE_ETAGS: "yes" if conditions.bare_etags else "no",
+        _ETAGS_ARE_MD5: "yes" if target.etags_are_md5 else "no",
+    }
+    for name, value in facts.items():
+        if state.fact(name) != value:
+            state.remember_fact(name, value)
