@@ -13,12 +13,11 @@ from pathlib import Path
 
 from django.core.exceptions import SuspiciousOperation
 
-from ..access.intent import is_meant_public
 from ..core.comparison import Action, Rules
 from ..core.events import Failure, Finding, Outcome, Result, Stopped
 from ..core.objects import RemoteObject
 from ..core.plan import Entry, Held, Join
-from ..core.scope import Scope, is_secret
+from ..core.scope import Scope
 from ..exceptions import ConfigurationError, RemoteError
 from ..local import reading
 from ..local.state import State
@@ -32,9 +31,10 @@ from .desk import Desk
 from .drift import Drift
 from .executor import Uploads
 from .failures import storage_failure
+from .guard import Publicity, publishes_secret
 from .jobs import Executor, Rehearsal
 from .planner import Planner
-from .run import PushOptions, Run
+from .run import Run
 from .verify import Verification
 
 _ENFORCEMENT = "conditions.put"
@@ -61,6 +61,7 @@ class Push(ABC):
     """Users write to the bucket too. False: no conditions, and what is here wins."""
     state: State = field(init=False)
     conditions: Conditions = field(default_factory=Conditions)
+    publicity: Publicity = field(init=False)
     planner: Planner = field(init=False)
     stack: ExitStack = field(default_factory=ExitStack)
     """Closes what a run has opened."""
@@ -98,6 +99,7 @@ class Push(ABC):
 
     def run_all(self) -> None:
         """Raises SourceError, RemoteError or GuardRefused if the run can't begin, or can't go on."""
+        self.publicity = Publicity(self.target, self.intent)
         root = self.begin()
         calls = CallCounter(self.target.client)
         listing = Listing(self.target.client, self.target.bucket, self.target.listing_prefix(self.run.options.prefix))
@@ -225,7 +227,7 @@ class Push(ABC):
 
     def is_held_back(self, key: str, name: str) -> bool:
         """The secret guard: a name that tells of a secret, on its way to where everybody can read."""
-        return publishes_secret(self.target, self.run.options, self.intent, key, name)
+        return publishes_secret(self.publicity, self.run.options.allow_secret, key, name)
 
     def _account(self, calls: CallCounter) -> None:
         report = self.run.report
@@ -249,11 +251,3 @@ class Push(ABC):
             operation, self.target.bucket, code=trouble.code, http=trouble.http, hint=hint
         )  # fmt: skip
 
-
-def publishes_secret(
-    target: Target, options: PushOptions, intent: Sequence[tuple[str, str]] | None, key: str, name: str
-) -> bool:
-    """Whether a file's name tells of a secret, and everybody may come to read what is stored under this key."""
-    if not is_secret(name) or name in options.allow_secret:
-        return False
-    return is_meant_public(target.storage_facts(key), intent, name)
