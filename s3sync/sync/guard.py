@@ -90,8 +90,8 @@ class Guard:
             more = f" and {self._active_count - _NAMED:,} more" if self._active_count > _NAMED else ""
             self.run.emit(Finding("media-active", "warning", (
                 f"{', '.join(self._active)}{more}: browsers run such files when they are opened by their address, "
-                "which is on the site's own domain: whoever uploaded them acts as the visitor. Let object_parameters give "
-                'them "ContentDisposition": "attachment", or serve media from another domain.'
+                "which is on the site's own domain: whoever uploaded them acts as the visitor. Let object_parameters "
+                'give them "ContentDisposition": "attachment", or serve media from another domain.'
             )))  # fmt: skip
             self._active = []
 

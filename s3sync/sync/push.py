@@ -35,6 +35,7 @@ from .guard import Publicity, publishes_secret
 from .jobs import Executor, Rehearsal
 from .planner import Planner
 from .run import Run
+from .unfinished import abort_stale
 from .verify import Verification
 
 _ENFORCEMENT = "conditions.put"
@@ -151,6 +152,8 @@ class Push(ABC):
         self.conclude(join)
         if verification is not None and not options.dry_run and not run.stopping:
             verification.finish(self.target.listing_prefix(options.prefix), began)
+        if options.abort_stale is not None and not run.stopping:
+            abort_stale(run, self.target, scope, options.abort_stale, listing.skew)
         self._remember(self.state)
 
     def listed(self, listing: Iterable[RemoteObject]) -> Iterable[RemoteObject]:
