@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from .core.comparison import Action
+from .core.comparison import Action, Reason
 from .core.events import Event, Finding, Outcome, Result, Stopped
 from .core.report import BUDGET, LOCKED, OK, Report, belongs_in_items, item_as_json
 from .output import is_beside, open_output, put_in_place
@@ -175,7 +175,8 @@ class Console:
         if title is not None:
             self._counted[title] += 1
             if len(self._named[title]) < _NAMED:
-                self._named[title].append(outcome.name)
+                detail = f" ({outcome.detail})" if outcome.reason is Reason.SECRET and outcome.detail else ""
+                self._named[title].append(outcome.name + detail)
 
     def _draw(self, progress: Progress) -> None:
         if self._bar is None:

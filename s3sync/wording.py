@@ -62,7 +62,7 @@ def title_of(outcome: Outcome) -> str | None:
     if outcome.action is Action.CONFLICT:
         return "changed on both sides and left as they are (--overwrite-newer sends them)"
     if outcome.action is Action.SKIP and outcome.reason is Reason.SECRET:
-        return "held back: names of secrets, and everybody can read this target (--allow-secret NAME sends one)"
+        return "held back as secrets, since everybody can read this target (--allow-secret NAME sends one)"
     if outcome.action is Action.SKIP and outcome.reason is Reason.LINK:
         return (
             "links skipped, as they lead nowhere, in a circle or out of the source (s3_push_media follows the latter "

@@ -154,7 +154,8 @@ def _statements(facts: AliasFacts, needs: Needs) -> list[Document]:
     if needs.lists:
         statement = _allow(f"{facts.label}List", {"ListBucket"}, _bucket_arn(facts))
         # Other servers take a question about the bucket that they don't know for a listing of all of it (Ceph RGW 16).
-        if facts.prefix and (facts.is_aws or not needs.bucket):
+        asks = any(action.startswith("Get") for action in needs.bucket)
+        if facts.prefix and (facts.is_aws or not asks):
             statement["Condition"] = {"StringLike": {"s3:prefix": f"{quoted(facts.prefix)}*"}}
         found.append(statement)
     if needs.bucket:

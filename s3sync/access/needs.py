@@ -83,7 +83,8 @@ _CREATE_WITH = {
 _DOCTOR = _VERIFY | Needs(objects=_set("GetObject"), bucket=_set(
     "GetEncryptionConfiguration", "GetBucketVersioning", "GetBucketWebsite", "GetBucketCORS",
 ))  # fmt: skip
-_METADATA = {"--check-metadata": _CHECK_METADATA, "--fix-metadata": _FIX_METADATA}
+_ABORT_STALE = Needs(objects=_set("AbortMultipartUpload"), bucket=_set("ListBucketMultipartUploads"))
+_METADATA = {"--abort-stale": _ABORT_STALE, "--check-metadata": _CHECK_METADATA, "--fix-metadata": _FIX_METADATA}
 
 COMMANDS: Final[Mapping[str, tuple[Needs, Mapping[str, Needs]]]] = MappingProxyType({
     "s3_push_media": (_PUSH, {"--delete": _DELETE, **_METADATA}),

@@ -27,6 +27,8 @@ class Passed:
     """Everything below it is passed too."""
     storable: bool = True
     """False: no key can have this name (not UTF-8)."""
+    detail: str = ""
+    """Why exactly, for people."""
 
 
 Entry = LocalFile | Passed

@@ -63,8 +63,11 @@ def add_shared_options(parser: Options) -> None:
         " storage sets an ACL.")  # fmt: skip
     add("--fix-metadata", action="store_true", help="Mend them in place: one copy for each object that differs.")
     add("--verify", action="store_true", help="List again after the push, and compare what was sent.")
+    add("--abort-stale", type=duration, metavar="AGE",
+        help="Abort uploads in parts that were begun so long ago (1d, 12h) and never finished: killed runs leave them,"
+        " and they are paid for.")  # fmt: skip
     add("--allow-secret", action="append", default=[], metavar="NAME",
-        help="Push this file to a public target though its name tells of a secret. Repeatable.")  # fmt: skip
+        help="Push this file to a public target though its name or content tells of a secret. Repeatable.")  # fmt: skip
 
 
 def add_storage(parser: Options) -> None:
@@ -96,7 +99,7 @@ def push_options(options: dict[str, Any], **more: Any) -> PushOptions:
 
     return PushOptions(
         dry_run=options["dry_run"] or options["check"], check_metadata=options["check_metadata"],
-        fix_metadata=options["fix_metadata"], verify=options["verify"],
+        fix_metadata=options["fix_metadata"], verify=options["verify"], abort_stale=options["abort_stale"],
         allow_secret=frozenset(options["allow_secret"]), ignore=tuple(ignored(options)),
         include=tuple(options["include"]), prefix=options["prefix"], workers=options["workers"],
         engine=options["engine"] or "", max_duration=options["max_duration"],

@@ -17,6 +17,8 @@ from ..exceptions import GuardRefused, SourceError
 from ..local import reading
 from ..local.walk import Walk
 from .deletes import Deletes
+from .guard import Guard
+from .jobs import Executor
 from .push import Push
 
 
@@ -25,6 +27,8 @@ class FolderPush(Push):
     """A push of everything below one folder."""
 
     source: Path
+    site: str | None = None
+    """The site's host, for what browsers would run there."""
     _root: str = ""
     _walk: Walk = field(init=False)
     _deletes: Deletes = field(init=False)
@@ -57,6 +61,10 @@ class FolderPush(Push):
             key_overhead=len(target.prefix.encode()),
         )  # fmt: skip
         return self._walk
+
+    def carried_out_by(self, executor: Executor) -> Executor:
+        """What is sent is looked into before, where everybody would read it."""
+        return Guard(executor, self.run, self.publicity, self.site)
 
     def without_file(self, obj: RemoteObject, join: Join) -> None:
         """To be deleted, if this folder's file was sent there and `--delete` is given; else an orphan."""

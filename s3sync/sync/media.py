@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from .. import lock as locks
 from ..core.report import TargetFacts
@@ -21,6 +22,8 @@ class Settings(Protocol):
 
     @property
     def media_storage(self) -> str: ...
+    @property
+    def site_origin(self) -> str | None: ...
     @property
     def state_dir(self) -> Path | None: ...
     @property
@@ -50,7 +53,7 @@ def push_media(run: Run, settings: Settings, *, alias: str | None, source: str |
     state_dir = settings.state_dir or default_directory()
     push = FolderPush(
         run=run, source=directory, target=target, state_dir=state_dir, intent=settings.intent_for(alias),
-        foreign=foreign_names(target, settings.storages),
+        foreign=foreign_names(target, settings.storages), site=urlsplit(settings.site_origin or "").hostname,
     )  # fmt: skip
     push.connect()
     run.ready()

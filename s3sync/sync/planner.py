@@ -99,7 +99,7 @@ class Planner:
             self._skip(passed.name, key, passed)
 
     def _skip(self, name: str, key: str, passed: Passed) -> None:
-        outcome = Outcome(name, key, Action.SKIP, Result.SKIPPED, passed.reason)
+        outcome = Outcome(name, key, Action.SKIP, Result.SKIPPED, passed.reason, detail=passed.detail)
         if self._run.details or belongs_in_items(outcome, 1):
             self._run.emit(outcome)
         else:

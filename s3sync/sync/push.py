@@ -13,12 +13,11 @@ from pathlib import Path
 
 from django.core.exceptions import SuspiciousOperation
 
-from ..access.intent import is_meant_public
 from ..core.comparison import Action, Rules
 from ..core.events import Failure, Finding, Outcome, Result, Stopped
 from ..core.objects import RemoteObject
 from ..core.plan import Entry, Held, Join
-from ..core.scope import Scope, is_secret
+from ..core.scope import Scope
 from ..exceptions import ConfigurationError, RemoteError
 from ..local import reading
 from ..local.state import State
@@ -32,10 +31,12 @@ from .desk import Desk
 from .drift import Drift
 from .executor import Uploads
 from .failures import storage_failure
+from .guard import Publicity, publishes_secret
 from .jobs import Executor, Rehearsal
 from .planner import Planner
 from .remembered import recall, remember
-from .run import PushOptions, Run
+from .run import Run
+from .unfinished import abort_stale
 from .verify import Verification
 
 _OUTSIDE = Failure(
@@ -59,6 +60,7 @@ class Push(ABC):
     """Users write to the bucket too. False: no conditions, and what is here wins."""
     state: State = field(init=False)
     conditions: Conditions = field(default_factory=Conditions)
+    publicity: Publicity = field(init=False)
     planner: Planner = field(init=False)
     stack: ExitStack = field(default_factory=ExitStack)
     """Closes what a run has opened."""
@@ -96,6 +98,7 @@ class Push(ABC):
 
     def run_all(self) -> None:
         """Raises SourceError, RemoteError or GuardRefused if the run can't begin, or can't go on."""
+        self.publicity = Publicity(self.target, self.intent)
         root = self.begin()
         calls = CallCounter(self.target.client)
         listing = Listing(self.target.client, self.target.bucket, self.target.listing_prefix(self.run.options.prefix))
@@ -147,8 +150,10 @@ class Push(ABC):
         self.conclude(join)
         if verification is not None and not options.dry_run and not run.stopping:
             verification.finish(self.target.listing_prefix(options.prefix), began)
-        if not self.run.options.dry_run:
+        if not options.dry_run:
             remember(self.state, self.target, self.conditions)
+        if options.abort_stale is not None and not run.stopping:
+            abort_stale(run, self.target, scope, options.abort_stale, listing.skew)
 
     def listed(self, listing: Iterable[RemoteObject]) -> Iterable[RemoteObject]:
         """The listing on its way to being joined with the files."""
@@ -211,7 +216,7 @@ class Push(ABC):
 
     def is_held_back(self, key: str, name: str) -> bool:
         """The secret guard: a name that tells of a secret, on its way to where everybody can read."""
-        return publishes_secret(self.target, self.run.options, self.intent, key, name)
+        return publishes_secret(self.publicity, self.run.options.allow_secret, key, name)
 
     def _account(self, calls: CallCounter) -> None:
         report = self.run.report
@@ -235,11 +240,3 @@ class Push(ABC):
             operation, self.target.bucket, code=trouble.code, http=trouble.http, hint=hint
         )  # fmt: skip
 
-
-def publishes_secret(
-    target: Target, options: PushOptions, intent: Sequence[tuple[str, str]] | None, key: str, name: str
-) -> bool:
-    """Whether a file's name tells of a secret, and everybody may come to read what is stored under this key."""
-    if not is_secret(name) or name in options.allow_secret:
-        return False
-    return is_meant_public(target.storage_facts(key), intent, name)

@@ -58,9 +58,9 @@ class Workshop:
 
     def __init__(
         self, run: Run, target: Target, settings: StaticSettings, wishes: StaticOptions, spool: Spool,
-        held_back: Callable[[str], bool] = lambda _: False,
+        held_back: Callable[[LocalFile], str | None] = lambda _: None,
     ) -> None:  # fmt: skip
-        """`held_back` names files that must not be sent, and so must not be in a manifest."""
+        """`held_back` tells why a file must not be sent, and so must not be in a manifest; None: it may."""
         self._run, self._target, self._settings, self._wishes, self._spool = run, target, settings, wishes, spool
         self._held_back = held_back
 
@@ -71,9 +71,10 @@ class Workshop:
         # A built tree is pushed as it is; but for what the user says.
         ignored = self._run.options.ignore if self._is_built else self._wishes.ignore_patterns
         found = collect(self._wishes.source, ignored, self._spool, overhead)
-        for name in [name for name in found.files if self._held_back(name)]:
-            del found.files[name]
-            found.passed[name] = Passed(name, Reason.SECRET)
+        for name, why in [(name, self._held_back(file)) for name, file in found.files.items()]:
+            if why is not None:
+                del found.files[name]
+                found.passed[name] = Passed(name, Reason.SECRET, detail=why)
         self._tell(found)
         return found
 

@@ -30,6 +30,8 @@ class PushOptions:
     check_metadata: bool = False
     fix_metadata: bool = False
     verify: bool = False
+    abort_stale: float | None = None
+    """Seconds after which an upload in parts is taken for abandoned."""
     allow_secret: frozenset[str] = frozenset()
     ignore: tuple[str, ...] = ()
     include: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from .. import css
 from .. import lock as locks
 from ..core.comparison import Reason
 from ..core.events import Finding
+from ..core.objects import LocalFile
 from ..core.plan import Passed
 from ..core.report import TargetFacts
 from ..exceptions import ConfigurationError, GuardRefused
@@ -22,9 +23,9 @@ from ..s3.target import Target, without_userinfo
 from .archive import Archive
 from .build import write_build
 from .failures import file_failure
+from .guard import Publicity, held_secret, publishes_secret
 from .leftovers import Removals
 from .manifests import Manifests
-from .push import publishes_secret
 from .render import Tree, Workshop, finding_of
 from .run import Run
 from .targets import facts_of, foreign_names, static_target_of
@@ -133,12 +134,20 @@ def _push(
 
 def _held_back(
     run: Run, target: Target, settings: StaticSettings, wishes: StaticOptions
-) -> Callable[[str], bool]:
+) -> Callable[[LocalFile], str | None]:
     """The secret guard, before names are hashed. A folder is no place that everybody reads."""
     if wishes.build is not None:
-        return lambda _: False
-    intent = settings.intent_for(target.alias)
-    return lambda name: publishes_secret(target, run.options, intent, target.prefix + name, name)
+        return lambda _: None
+    publicity, allowed = Publicity(target, settings.intent_for(target.alias)), run.options.allow_secret
+
+    def why(file: LocalFile) -> str | None:
+        key = target.prefix + file.name
+        if publishes_secret(publicity, allowed, key, file.name):
+            return ""
+        detail = held_secret(file, allowed)
+        return detail if detail is not None and publicity.covers(key, file.name) else None
+
+    return why
 
 
 def _guard_media(target: Target, settings: StaticSettings, wishes: StaticOptions) -> None:

@@ -1,0 +1,112 @@
+"""Every command on every server, by every way of naming a bucket and trusting a certificate.
+
+What each command does in detail is told elsewhere; here is the whole round, as a project goes through it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tests import servers
+from tests.project import S3_MANIFEST, S3_STORAGE, Project, Result, s3_options
+from tests.servers import Server
+from tests.test_equality import RESOLVE_LOCALHOST
+
+SITE = 'ALLOWED_HOSTS = ["www.example.com"]\n'
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """How a project comes to its bucket."""
+
+    server: str
+    style: str = "path"
+    trust: str = "verify"
+    """`verify`: an option of the storage; `bundle`: AWS_CA_BUNDLE."""
+
+
+WAYS = {
+    "moto path": Way(server="moto"),
+    "moto virtual": Way(server="moto", style="virtual"),
+    "rgw path": Way(server="rgw"),
+    "rgw virtual": Way(server="rgw", style="virtual"),
+    "rgw-https path": Way(server="rgw-https"),
+    "rgw-https virtual": Way(server="rgw-https", style="virtual", trust="bundle"),
+}
+
+
+@pytest.fixture(name="name")
+def make_name(s3: Any) -> Iterator[str]:
+    """The name of a bucket that is not there yet; what becomes of it goes away."""
+    name = f"everywhere-{secrets.token_hex(6)}"
+    yield name
+    with suppress(ClientError, BotoCoreError):
+        with suppress(ClientError):
+            s3.delete_bucket_policy(Bucket=name)
+        servers.remove_bucket(s3, name)
+
+
+def configure(project: Project, server: Server, way: Way, name: str) -> None:
+    more: dict[str, Any] = {"addressing_style": way.style}
+    if way.style == "virtual":
+        more["endpoint_url"] = server.endpoint_url.replace("127.0.0.1", "localhost")
+    if way.trust == "bundle":
+        more["verify"] = None
+        project.env["AWS_CA_BUNDLE"] = str(server.ca)
+    static = s3_options(server, name, location="static") | more
+    media = s3_options(server, name) | more
+    project.configure(
+        server=server, bucket=name, settings=SITE + RESOLVE_LOCALHOST,
+        storages={
+            "default": {"BACKEND": S3_STORAGE, "OPTIONS": media},
+            "staticfiles": {"BACKEND": S3_MANIFEST, "OPTIONS": static},
+        },
+    )  # fmt: skip
+
+
+def well(result: Result, code: int = 0) -> Result:
+    assert code == result.code, result
+    return result
+
+
+@pytest.mark.parametrize(("server", "way"), [(way.server, way) for way in WAYS.values()], ids=WAYS, indirect=["server"])
+def test_the_whole_round(way: Way, project: Project, server: Server, s3: Any, name: str) -> None:
+    """s3_create_bucket; s3_push_media, again, --delete; collectstatic --s3, --prune; s3_lint_css; s3_verify_acl"""
+    configure(project, server, way, name)
+    project.write("photos/beach 1+ä.jpg", b"beach", age=60)
+    project.write("film.bin", b"f" * 9 * MIB, age=60)
+    project.asset("css/a.css", 'body{background:url("../img/sky.png")}')
+    project.asset("img/sky.png", "sky")
+
+    well(project.run("s3_create_bucket"))
+    assert 2 == well(project.push("--verify")).counts["uploaded"]
+    again = well(project.push())
+    assert (2, {"ListObjectsV2": 1}) == (
+        again.counts["unchanged"], {name: count for name, count in again.report["requests"].items() if count}
+    )  # fmt: skip
+    for engine in ("fast", "boto3"):
+        project.write("photos/beach 1+ä.jpg", engine.encode(), age=10)
+        assert 1 == well(project.push("--engine", engine)).counts["uploaded"]
+    assert b"boto3" == s3.get_object(Bucket=name, Key="media/photos/beach 1+ä.jpg")["Body"].read()
+
+    collected = well(project.collect())
+    assert 6 == collected.counts["uploaded"], "two files under two names each, the manifest, and its copy to keep"
+    assert 0 == well(project.collect("--prune")).report["counts"]["uploaded"]
+    well(project.run("s3_lint_css"))
+    if way.server == "moto":  # it lets everybody read an object of several parts, which has no ACL there
+        s3.put_object_acl(Bucket=name, Key="media/film.bin", ACL="private")
+    verified = well(project.run("s3_verify_acl", "--format", "json"))
+    assert {"OK"} == {verdict for alias in verified.report["aliases"] for verdict in alias["verdicts"]}
+
+    (project.media / "photos/beach 1+ä.jpg").unlink()
+    assert 1 == well(project.push("--delete")).counts["deleted"]
+    listed = s3.list_objects_v2(Bucket=name, Prefix="media/")["Contents"]
+    assert ["media/film.bin"] == [entry["Key"] for entry in listed]
