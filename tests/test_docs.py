@@ -64,6 +64,8 @@ def change_for(title: str, project: Project) -> None:
         project.push()
         client = project.server.client()
         client.put_object_acl(Bucket=BUCKET, Key="media/ids/passport.jpg", ACL="public-read")
+    elif title in ("doctor", "bucket"):
+        (project.assets / "css/site.css").write_text("h1{color:red}")
     elif title == "collectstatic":
         project.asset("css/site.css", 'body{background:url("../img/sky.png")}\n')
 
@@ -93,7 +95,8 @@ def shown_by(title: str, commands: list[str], project: Project) -> str:
     [
         ("README.md", "first push"), ("README.md", "dry run"), ("README.md", "collectstatic"), ("README.md", "verify"),
         ("docs/scripting.md", "report"), ("docs/css.md", "lint"), ("docs/permissions.md", "iam policy"),
-        ("docs/permissions.md", "bucket policy"), ("docs/permissions.md", "cors rules"),
+        ("docs/permissions.md", "bucket policy"), ("docs/permissions.md", "cors rules"), ("docs/doctor.md", "doctor"),
+        ("docs/buckets.md", "bucket"),
     ],
 )
 def test_shown_output_is_what_the_command_prints(acme: Project, document: str, title: str) -> None:
@@ -115,4 +118,4 @@ def test_every_shown_block_is_tested() -> None:
     titles = {found["title"] for path in [ROOT / "README.md", *ROOT.glob("docs/*.md")]
               for found in BLOCK.finditer(path.read_text())}  # fmt: skip
     of_policies = {"iam policy", "bucket policy", "cors rules"}
-    assert {"first push", "dry run", "collectstatic", "verify", "lint", "report"} | of_policies == titles
+    assert {"first push", "dry run", "collectstatic", "verify", "lint", "report", "doctor", "bucket"} | of_policies == titles

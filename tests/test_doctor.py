@@ -135,3 +135,14 @@ def test_report_goes_to_a_file(project: Project, bucket: str) -> None:
     result = doctor(project, "-o", str(path))
     assert "" == result.stdout
     assert "s3_doctor" == json.loads(path.read_text())["command"]
+
+
+@ON_MOTO
+def test_one_storage_is_looked_at_beside_the_others(project: Project, bucket: str) -> None:
+    """s3_doctor --storage default, with the location of public static files inside of its own"""
+    site(project, options={"location": ""})
+    assert 0 == project.run("s3_create_bucket", "--update", "--no-input").code
+    alone = doctor(project, "--storage", "default")
+    assert {"s3sync.W012", "D08"} == set(found(alone)), "what the policy opens is the other one's"
+    assert not [each for each in alone.report["items"] if each["alias"] == "staticfiles"]
+    assert [each for each in doctor(project).report["items"] if each["alias"] == "staticfiles"]

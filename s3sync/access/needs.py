@@ -83,6 +83,8 @@ _CREATE_WITH = {
 _DOCTOR = _VERIFY | Needs(objects=_set("GetObject"), bucket=_set(
     "GetEncryptionConfiguration", "GetBucketVersioning", "GetBucketWebsite", "GetBucketCORS",
 ))  # fmt: skip
+# Of what the probe leaves in a bucket that keeps versions, and what killed runs have left, nothing is to stay.
+_TIDY = Needs(objects=_set("DeleteObjectVersion"), bucket=_set("ListBucketVersions", "ListBucketMultipartUploads"))
 _ABORT_STALE = Needs(objects=_set("AbortMultipartUpload"), bucket=_set("ListBucketMultipartUploads"))
 _METADATA = {"--abort-stale": _ABORT_STALE, "--check-metadata": _CHECK_METADATA, "--fix-metadata": _FIX_METADATA}
 
@@ -92,7 +94,7 @@ COMMANDS: Final[Mapping[str, tuple[Needs, Mapping[str, Needs]]]] = MappingProxyT
     "s3_verify_acl": (_VERIFY, {"--fix": _FIX, "--undo": _FIX}),
     "s3_lint_css": (Needs(), {}),
     "s3_create_bucket": (_CREATE, _CREATE_WITH),
-    "s3_doctor": (_DOCTOR, {"--write": _PUSH | _DELETE}),
+    "s3_doctor": (_DOCTOR, {"--write": _PUSH | _DELETE | _TIDY}),
 })  # fmt: skip
 """Command -> what it always needs, and what some of its options need besides."""
 LOOKING: Final = ("--check", "--dry-run")

@@ -13,6 +13,7 @@ from .facts import Examined, StorageSeen
 from .mending import guard_steps, update_steps
 from .places import settled
 from .remedies import refused_acl, unknown, update
+from .servers import NO_ACLS
 
 NO_PUBLIC_ACLS: Final = "BlockPublicAcls"
 
@@ -20,6 +21,9 @@ NO_PUBLIC_ACLS: Final = "BlockPublicAcls"
 def d04(examined: Examined) -> Iterator[Diagnosis]:
     """ACLs that a bucket without ACLs refuses."""
     if examined.bucket is None:
+        return
+    if examined.bucket.provider in NO_ACLS:  # what is sent there is D25's to say
+        yield Diagnosis("D04", "ok", "acl-refused", "the server has no ACLs of objects", alias=examined.aliases)
         return
     facts = settled(examined.bucket)
     sending = [storage for storage in examined.storages if refused_acl(storage)]

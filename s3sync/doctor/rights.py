@@ -31,6 +31,8 @@ def _of_storage(facts: Examined, storage: StorageSeen, answers: Sequence[Answer]
     command = "collectstatic --s3" if storage.serves_static else "s3_push_media"
     if denied and refuses_http(facts, storage):
         return Diagnosis("D21", "ok", "rights", "not proven: the policy refuses http", alias=storage.alias)
+    if _blocked_by_ceph(facts) and not {"ListBucket", "GetObject"}.intersection(denied):
+        return Diagnosis("D21", "ok", "rights", "not proven: BlockPublicAcls refuses uploads", alias=storage.alias)
     if not denied:
         seen = f"{command} can run ({_words(by_right, (*_TO_PUSH, *_TO_TIDY))})"
         extra = _unseen(storage)
@@ -45,6 +47,12 @@ def _of_storage(facts: Examined, storage: StorageSeen, answers: Sequence[Answer]
         return Diagnosis("D21", "error", "right-missing", seen, why, rights_fix(facts, storage.alias), storage.alias)
     why = "an upload in parts that fails leaves its parts behind, which nobody sees and somebody pays for"
     return Diagnosis("D21", "warning", "right-missing", seen, why, rights_fix(facts, storage.alias), storage.alias)
+
+
+def _blocked_by_ceph(facts: Examined) -> bool:
+    """Ceph RGW refuses every upload of such a bucket, whatever the rights, which is D05's to say."""
+    bucket = facts.bucket
+    return bucket is not None and bucket.provider == "ceph" and bool(bucket.facts.levels("BlockPublicAcls"))
 
 
 def _code(by_right: dict[str, Answer], right: str) -> str:

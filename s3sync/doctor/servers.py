@@ -14,7 +14,7 @@ _NAMES: Final[Mapping[str, str]] = {
     "unknown": "a server that does not tell its name",
 }  # fmt: skip
 _STANDARD = ("STANDARD", "")
-_NO_ACLS: Final[Mapping[str, str]] = {
+NO_ACLS: Final[Mapping[str, str]] = {
     "r2": "has no ACLs: objects are public by a custom domain of the bucket, or r2.dev",
     "b2": "takes an object's ACL only where it is the bucket's own",
     "minio": "has no ACLs of objects: they are public by a policy of the bucket",
@@ -54,8 +54,8 @@ def _lacks(provider: str, storage: StorageSeen) -> Iterator[tuple[str, str, str]
     asked = storage.parameters
     place = f'OPTIONS of STORAGES["{storage.alias}"]'
     acl = storage.storage.acl or ", ".join(storage.storage.grants)
-    if provider in _NO_ACLS and acl and acl != "private":
-        yield "no-acls", f"{_NO_ACLS[provider]}; the storage asks for {acl}", (
+    if provider in NO_ACLS and acl and acl != "private":
+        yield "no-acls", f"{NO_ACLS[provider]}; the storage asks for {acl}", (
             f"remove default_acl (AWS_DEFAULT_ACL), and ACL and Grant* in object_parameters, from {place}"
         )  # fmt: skip
     kept = _without(asked, "StorageClass")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -87,13 +87,15 @@ def examine(run: Run, settings: Settings, wishes: DoctorOptions) -> None:
             "No alias of STORAGES is on S3, so only the project itself was looked at.", code="NotOnS3",
             hint="add an alias whose BACKEND is storages.backends.s3.S3Storage to STORAGES",
         )  # fmt: skip
-    patients = [patient for patient in (_admitted(run, alias, settings) for alias in found) if patient is not None]
+    patients = {alias: patient for alias in on_s3 if (patient := _admitted(run, alias, settings, asked=alias in found))}
     site = _site(run, settings)
-    for group in _by_bucket(patients).values():
+    for group in _by_bucket([patients[alias] for alias in found if alias in patients]).values():
         if run.stopping:
             return
-        run.report.target = facts_of(group[0].target)
-        _examine_bucket(run, group, site, settings if wishes.write else None)
+        first = group[0].target
+        run.report.target = facts_of(first)
+        inside = [each for each in patients.values() if each.target.identity == first.identity]
+        _examine_bucket(run, _Group(group, inside), site, settings if wishes.write else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,25 +108,45 @@ class _Patient:
     """The storage as the site uses it."""
 
 
+@dataclass(slots=True)
+class _Group:
+    """Storages in one bucket that share credentials."""
+
+    patients: list[_Patient]
+    inside: list[_Patient]
+    """All whose objects are in the bucket."""
+
+    @property
+    def beside(self) -> list[StorageSeen]:
+        """Those that are looked at in another group, or not at all."""
+        return [each.seen for each in self.inside if each not in self.patients]
+
+    def concerns(self, diagnosis: Diagnosis) -> bool:
+        """Whether it is about one of these."""
+        names = {patient.seen.alias for patient in self.patients}
+        return not names.isdisjoint(diagnosis.alias.split(", "))
+
+
 def _on_s3(settings: Settings) -> tuple[str, ...]:
     return tuple(alias for alias, backend in find_backends(settings.storages).items() if backend.s3_class)
 
 
-def _admitted(run: Run, alias: str, settings: Settings) -> _Patient | None:
-    """Nothing, and a diagnosis, where the storage can't be made."""
+def _admitted(run: Run, alias: str, settings: Settings, *, asked: bool) -> _Patient | None:
+    """Nothing where the storage can't be made, and a diagnosis if that was asked for."""
+    emit: Callable[[Diagnosis], None] = run.emit if asked else lambda _: None
     try:
         target = in_haste(static_target_of(alias, settings.storages)[0])
         live = without_manifest(settings.storages[alias]) or storages[alias]
         patient = _Patient(target, seen(target, settings, live), live)
     except ConfigurationError as error:
-        run.emit(Diagnosis(
+        emit(Diagnosis(
             "D00", "error", "storage", str(error), "nothing on it can be read or written", error.hint or "", alias,
         ))  # fmt: skip
     except (*REMOTE_ERRORS, ValueError) as error:
-        run.emit(without_client(alias, answer_of(error, "HeadBucket", alias)))
+        emit(without_client(alias, answer_of(error, "HeadBucket", alias)))
     else:
         place = f"{patient.seen.class_name}, {target.bucket}/{target.prefix}"
-        run.emit(Diagnosis("D00", "ok", "storage", place, alias=alias))
+        emit(Diagnosis("D00", "ok", "storage", place, alias=alias))
         return patient
     return None
 
@@ -138,21 +160,22 @@ def _by_bucket(patients: list[_Patient]) -> dict[str, list[_Patient]]:
     return groups
 
 
-def _examine_bucket(run: Run, group: list[_Patient], site: Site, for_trials: Settings | None) -> None:
+def _examine_bucket(run: Run, group: _Group, site: Site, for_trials: Settings | None) -> None:
     report = cast("DoctorReport", run.report)
-    counters = [CallCounter(patient.target.client) for patient in group]
+    counters = [CallCounter(patient.target.client) for patient in group.patients]
     try:
-        facts = examined([patient.target for patient in group], [patient.seen for patient in group], site)
+        targets, storages_seen = zip(*((patient.target, patient.seen) for patient in group.patients), strict=True)
+        facts = examined(targets, storages_seen, site, group.beside)
         trials = for_trials if facts.bucket is not None else None
         said: list[Diagnosis] = []
         guessed: list[Diagnosis] = []
-        for diagnosis in judged(facts):
+        for diagnosis in filter(group.concerns, judged(facts)):
             # What the server makes of boto3's checksums is about to be tried.
             (guessed if trials is not None and diagnosis.id == "D26" else said).append(diagnosis)
         for diagnosis in said:
             run.emit(diagnosis)
         if trials is not None:
-            for patient in group:
+            for patient in group.patients:
                 guesses = [guess for guess in guessed if guess.alias == patient.seen.alias]
                 _try(run, patient, facts, trials, said, guesses)
     finally:

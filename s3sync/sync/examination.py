@@ -20,15 +20,18 @@ _OF_ALL = ("GetAccountPublicAccessBlock", "GetCallerIdentity")
 """Their rights are on `*`, not on the bucket."""
 
 
-def examined(targets: Sequence[Target], storages: Sequence[StorageSeen], site: Site) -> Examined:
+def examined(
+    targets: Sequence[Target], storages: Sequence[StorageSeen], site: Site, beside: Sequence[StorageSeen] = ()
+) -> Examined:
     """All that can be read in a few calls, with the credentials that these storages share.
 
+    `beside` are others in the same bucket: what its policy opens may be meant for them.
     Nothing more is asked than makes sense: of a dead endpoint one call tells as much as twenty.
     """
     first = targets[0]
     caller = caller_of(first)
     if not caller.found:
-        return Examined(storages=storages, caller=caller, reach=None, bucket=None, site=site)
+        return Examined(storages=[*storages, *beside], caller=caller, reach=None, bucket=None, site=site)
     caller, account = identified(first, caller)
     reach = reach_of(first, account)
     if reach.listing.code in OF_CREDENTIALS:
@@ -40,10 +43,10 @@ def examined(targets: Sequence[Target], storages: Sequence[StorageSeen], site: S
             for target, seen in zip(targets, storages, strict=True)
         }
     inside = any(answer.well for answers in rights.values() for answer in answers)
+    bucket = _bucket_seen(first, account) if inside else None
     return Examined(
-        storages=storages, caller=caller, reach=reach, bucket=_bucket_seen(first, account) if inside else None,
-        rights=rights, site=site,
-    )  # fmt: skip
+        storages=[*storages, *beside], caller=caller, reach=reach, bucket=bucket, rights=rights, site=site
+    )
 
 
 def _bucket_seen(target: Target, account: str | None = None) -> BucketSeen:

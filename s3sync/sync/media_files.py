@@ -14,9 +14,8 @@ from ..core.scope import Scope, is_secret
 from ..exceptions import ConfigurationError
 from ..local.walk import Walk
 from ..s3.target import Target
+from .guard import Publicity, publishes_secret
 from .project_seen import Project
-from .push import publishes_secret
-from .run import PushOptions
 from .targets import target_of
 
 ID: Final = "D24"
@@ -58,7 +57,7 @@ class _Media:
     def publishes(self, name: str) -> bool:
         """The guard of `s3_push_media`."""
         try:
-            return publishes_secret(self.target, PushOptions(), self.intent, self.target.key_of(name), name)
+            return publishes_secret(Publicity(self.target, self.intent), frozenset(), self.target.key_of(name), name)
         except Exception:  # noqa: BLE001  a name without a key, or the storage's own code
             return False
 
