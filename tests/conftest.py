@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -33,6 +34,10 @@ def pytest_configure() -> None:
             del os.environ[name]
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # So do shells start what is to run in the background, and what we start would inherit it, deaf to Ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    zygote.share_models()
 
 
 def pytest_unconfigure() -> None:
@@ -102,12 +107,21 @@ def server(request: pytest.FixtureRequest) -> Server:
     return found
 
 
+@pytest.fixture(scope="session")
+def _clients() -> Iterator[dict[Server, Any]]:
+    """What `s3` gives out: to make a client takes longer than to use it."""
+    clients: dict[Server, Any] = {}
+    yield clients
+    for client in clients.values():
+        client.close()
+
+
 @pytest.fixture
-def s3(server: Server) -> Iterator[Any]:
+def s3(server: Server, _clients: dict[Server, Any]) -> Any:
     """A boto3 client of `server`'s first user, for looking behind the back of what is tested."""
-    client = server.client()
-    yield client
-    client.close()
+    if server not in _clients:
+        _clients[server] = server.client()
+    return _clients[server]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from xml.sax.saxutils import escape
@@ -33,7 +34,7 @@ from s3sync.s3.signing import Moment, NotFast
 from s3sync.s3.target import Target
 from tests.proxy import Proxy, Request, Response, Verdict
 from tests.scripted import Scripted, Talk, answer, scripted
-from tests.servers import ON_BOTH, ON_MOTO, ON_RGW, Server, free_port
+from tests.servers import ON_BOTH, ON_MOTO, ON_RGW, Server, free_port, make_bucket
 from tests.test_signing import CONFIGURATIONS, _cached_client, make_client, taken_apart
 
 ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
@@ -155,6 +156,19 @@ def test_access_denied_is_an_error_and_final(server: Server, bucket: str, s3: An
     assert {(None, None)} == {(acl.owner_id, acl.grants) for acl in found.values()}
 
 
+@cache
+def sixty(server: Server) -> tuple[list[str], str, dict[str, ObjectAcl]]:
+    """Keys in a bucket which nobody changes, and which goes away with its server; and their ACLs."""
+    keys = [f"{number:03}" for number in range(60)]
+    s3 = server.client()
+    bucket = make_bucket(s3, "sixty")
+    for key, acl in zip(keys, itertools.cycle(CANNED), strict=False):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"hello", ACL=acl)
+    s3.close()
+    with reading(target_on(server, bucket), "boto3") as reader:
+        return keys, bucket, read_all(reader, keys)
+
+
 BROKEN: dict[str, Verdict] = {
     "503": Response(503, "SlowDown"), "429": Response(429, "TooManyRequests"), "500": Response(500, "InternalError"),
     "cut": "drop", "answer lost": "drop-after", "garbage": Response(200, body=b"<ListBucketResult/>"),
@@ -166,13 +180,9 @@ BROKEN: dict[str, Verdict] = {
 @ON_BOTH
 @ENGINES
 @pytest.mark.parametrize("how", BROKEN)
-def test_trouble_that_passes(how: str, server: Server, bucket: str, s3: Any, proxy: Proxy, engine: str) -> None:
+def test_trouble_that_passes(how: str, server: Server, proxy: Proxy, engine: str) -> None:
     """Every key is answered in the end, and truly, though each fourth is refused, cut off or garbled at first."""
-    keys = [f"{number:03}" for number in range(60)]
-    for key, acl in zip(keys, itertools.cycle(CANNED), strict=False):
-        s3.put_object(Bucket=bucket, Key=key, Body=b"hello", ACL=acl)
-    with reading(target_on(server, bucket), "boto3") as reader:
-        expected = read_all(reader, keys)
+    keys, bucket, expected = sixty(server)
     seen: Counter[str] = Counter()
 
     def rule(request: Request) -> Verdict:

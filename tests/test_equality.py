@@ -49,13 +49,7 @@ for engine in ("fast", "boto3"):
         print(json.dumps(json.loads(out.getvalue())))
 """
 
-# So does reading botocore's service model, which each session does for itself.
-SETTINGS = """
-import functools
-import botocore.loaders
-from botocore.config import Config
-botocore.loaders.create_loader = functools.cache(botocore.loaders.create_loader)
-"""
+SETTINGS = "from botocore.config import Config\n"
 
 # *.localhost is loopback (RFC 6761, section 6.3), but not every resolver knows.
 RESOLVE_LOCALHOST = """

@@ -177,11 +177,11 @@ def test_killed_in_the_middle(project: Project, proxy: Proxy, s3: Any, bucket: s
 @ON_MOTO
 def test_server_dies_in_the_middle(project: Project, proxy: Proxy, s3: Any, bucket: str) -> None:
     """s3_push_media: stops, says why, and the next run completes"""
-    project.configure(server=proxy.server)
+    # Each of those that fail would be tried for some seconds.
+    project.configure(server=proxy.server, settings="from s3sync.s3 import engine_boto3\nengine_boto3._TRIES = 3")
     names = project.fill(200)
     proxy.rule = lambda _: "drop" if len(proxy.requests) > 40 else None
 
-    # Many at a time: each of those that fail is tried for some seconds.
     result = project.push("--workers", "64", env={"AWS_MAX_ATTEMPTS": "1"})
 
     assert 4 == result.code, result

@@ -348,7 +348,7 @@ def test_large_file_changes_while_it_is_sent(
 ) -> None:
     """s3_push_media: what is mixed of two contents does not stay in the bucket as if it were right"""
     # A body that ends early leaves both sides waiting for the other, until the client has enough of it.
-    patience = {"client_config": Code("Config(read_timeout=4, s3={'addressing_style': 'path'})")}
+    patience = {"client_config": Code("Config(read_timeout=2, s3={'addressing_style': 'path'})")}
     settings = f"from botocore.config import Config\n{IMPORT_CONFIG}"
     project.configure(server=proxy.server, options=PARTS | patience, settings=settings)
     sizes = iter(range(times))

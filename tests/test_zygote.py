@@ -46,6 +46,17 @@ from django.conf import settings
 from django.apps import apps
 assert not settings.configured and not apps.ready
 """
+MODELS = """\
+import boto3, hashlib, json
+
+session = boto3.Session("a", "b", region_name="eu-west-1")
+client, resource = session.client("s3"), session.resource("s3")
+loader = session._session.get_component("data_loader")
+model = json.dumps(loader.load_service_model("s3", "service-2"))
+print(hashlib.md5(model.encode()).hexdigest(), client.meta.endpoint_url, *client.meta.service_model.operation_names,
+      *dir(resource.Bucket("b")), *session.get_available_resources(), *session.get_available_services(),
+      *dict.fromkeys(loader.search_paths))
+"""
 ENDS = {
     "returns": "print('a')",
     "exit": "import sys; print('a'); sys.exit(7)",
@@ -71,6 +82,18 @@ ENDS = {
     "pool": "from concurrent.futures import ThreadPoolExecutor as T\nprint(*T(2).map(abs, [-1, -2]))",
     "loop": "import asyncio\nasync def f():\n    await asyncio.sleep(0)\n    return 3\nprint(asyncio.run(f()))",
     "dataclass": "from dataclasses import dataclass\n@dataclass\nclass A:\n    a: 'int'\nprint(A(1), A.__module__)",
+    "finalizer": "class A:\n    def __del__(self):\n        print('gone', flush=True)\na = A()\na.me = a",
+    "finalizer-of-a-module": (
+        "from pathlib import Path; import sys\n"
+        "Path('mine.py').write_text('class A:\\n def __del__(s): print(__name__, flush=True)\\na = A()\\na.me = a')\n"
+        "import mine; sys.exit(5)"
+    ),
+    "daemon": "import threading, time; threading.Thread(target=time.sleep, args=(9,), daemon=True).start(); print('a')",
+    "exit-true": "import sys; print('a'); sys.exit(True)",
+    "exit-negative": "import sys; sys.exit(-2)",
+    "exit-large": "import sys; sys.exit(256 + 7)",
+    "replaced-stdout": "import io, sys; print('a', end=''); sys.stdout = io.StringIO(); print('b')",
+    "no-stdout": "import sys; print('a'); sys.stdout = None",
     "sibling": "import backends, settings; print(backends.__file__, settings.BASE_DIR)",
 }  # fmt: skip
 
@@ -122,6 +145,15 @@ def test_same_facts(nowhere: Project, tmp_path: Path) -> None:
 def test_django_is_as_new(nowhere: Project) -> None:
     """It is imported, but nobody has looked at any settings."""
     assert ["", ""] == [result.stderr for result in both(nowhere, DJANGO)]
+
+
+def test_same_models(nowhere: Project, tmp_path: Path) -> None:
+    """What botocore knows of S3 was read by the zygote; what the environment adds is not forgotten for that."""
+    forked, fresh = both(nowhere, MODELS)
+    assert fresh == forked
+    forked, fresh = both(nowhere, MODELS, env={"AWS_DATA_PATH": str(tmp_path / "models")})
+    assert fresh == forked
+    assert str(tmp_path / "models") in forked.stdout
 
 
 @pytest.mark.parametrize("name", ENDS)

@@ -10,6 +10,9 @@ however that ends, and takes with it what still runs. `test_zygote.py` holds a f
 
 from __future__ import annotations
 
+import atexit
+import functools
+import gc
 import importlib
 import importlib.machinery
 import io
@@ -22,12 +25,16 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import IO, Any
+
+import boto3
+import botocore.session
 
 IMPORTED = (
     "asyncio", "boto3", "boto3.s3.inject", "botocore", "django", "django.contrib.contenttypes.apps",
@@ -245,22 +252,60 @@ def main() -> None:
     if asked is None:
         return
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    ending = Ending()
     code, module = become(asked)
-    exec(code, module.__dict__)
+    try:
+        exec(code, module.__dict__)
+    except SystemExit as wish:
+        ending.code = 0 if wish.code is None else wish.code
+        raise
+    ending.code = 0
+
+
+class Ending:
+    """The last callback of a fork's end: by then its threads are done and what it has registered itself has run.
+
+    All that the interpreter would still do is to take a thousand modules apart, which first copies every page that they
+    are on, and so takes longer than many a command. Here only what came since the fork is taken apart. The interpreter
+    has its way where it could matter: while a thread still runs, after an exception, where a stream cannot be flushed.
+    """
+
+    def __init__(self) -> None:
+        self.code: object = None
+        self.shared = {*sys.modules} - {"__main__"}
+        atexit.register(self)
+
+    def __call__(self) -> None:
+        if not isinstance(self.code, int) or threading.active_count() > 1:
+            return
+        for name in sys.modules.keys() - self.shared:
+            del sys.modules[name]
+        gc.collect()
+        try:
+            for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+                stream.flush()  # type: ignore[union-attr]
+        except (OSError, ValueError, AttributeError):
+            return
+        os._exit(self.code & 0xFF)
 
 
 def import_all() -> None:
     """Import what commands import, and put it where the garbage collector leaves it alone, and so shared."""
-    import gc
-
     for name in IMPORTED:
         importlib.import_module(name)
     import s3sync
 
     for found in pkgutil.walk_packages(s3sync.__path__, "s3sync."):
         importlib.import_module(found.name)
+    share_models()
+    boto3.Session("a", "b").resource("s3", region_name="us-east-1")
     gc.collect()
     gc.freeze()
+
+
+def share_models() -> None:
+    """Let all sessions of this process share what botocore reads of S3, which takes longer than most commands."""
+    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 
 def serve(control: socket.socket) -> dict[str, Any] | None:
