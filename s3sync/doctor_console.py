@@ -49,8 +49,11 @@ def lines_of(diagnoses: list[Diagnosis], *, every: bool = False) -> Iterator[str
         if following is not None and following.id == each.id and (following.why, following.fix) == before:
             continue
         for label, text in (("why", each.why), ("fix", each.fix)):
-            for place_in_text, line in enumerate(text.splitlines()):
+            # A block after an empty line is Python to paste, which has to begin at the margin.
+            beginning, _, block = text.partition("\n\n")
+            for place_in_text, line in enumerate(beginning.splitlines()):
                 yield (f"  {label}: {line}" if place_in_text == 0 else f"       {line}").rstrip()
+            yield from (line.rstrip() for line in f"\n{block}\n".splitlines() if block)
 
 
 def _last_line(report: DoctorReport) -> str:

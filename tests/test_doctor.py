@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.project import S3_STATIC, Project, Result, s3_options
+from tests.project import S3_STATIC, S3_STORAGE, Project, Result, s3_options
 from tests.servers import ON_BOTH, ON_MOTO
 from tests.test_checks_legacy import CLASSES, CUSTOM_CLASSES, legacy
 
@@ -119,6 +119,56 @@ def test_a_storage_that_can_not_be_made_keeps_no_other_from_being_looked_at(proj
     assert 3 == result.code, result
     assert {"D00", "s3sync.E010"} <= set(found(result, "error"))
     assert "staticfiles" in {each["alias"] for each in result.report["items"] if each["verdict"] == "ok"}
+
+
+@ON_MOTO
+def test_what_is_to_be_pasted_begins_at_the_margin(project: Project) -> None:
+    """s3_doctor as text, with DEFAULT_FILE_STORAGE: whole lines can be copied"""
+    legacy(project, CUSTOM_CLASSES, CLASSES)
+    lines = project.run("s3_doctor").stdout.splitlines()
+    (start, *_) = (number for number, line in enumerate(lines) if line.endswith("STORAGES = {"))
+    paste = "\n".join(lines[start : lines.index("}", start) + 1])
+    pasted: dict[str, Any] = {}
+    exec(paste, pasted)
+    assert {"default", "staticfiles"} == set(pasted["STORAGES"])
+
+
+@ON_MOTO
+def test_aws_settings_alone_and_what_is_spelt_wrong_in_them(project: Project, bucket: str) -> None:
+    """s3_doctor, without OPTIONS, with the bucket in endpoint_url; with the line that it prints; with spoilt keys"""
+    endpoint = project.server.endpoint_url
+
+    def configure(more: str = "", **options: Any) -> None:
+        aws = {
+            "STORAGE_BUCKET_NAME": bucket, "S3_ENDPOINT_URL": f"{endpoint}/{bucket}", "ACCESS_KEY_ID": "testing",
+            "SECRET_ACCESS_KEY": "testing", "S3_REGION_NAME": "us-east-1", "S3_ADDRESSING_STYLE": "path", **options,
+        }  # fmt: skip
+        project.configure(
+            storages={"default": {"BACKEND": S3_STORAGE}},
+            settings="".join(f"AWS_{name} = {value!r}\n" for name, value in aws.items()),
+        )
+        path = project.root / "settings.py"
+        path.write_text(path.read_text() + more)
+
+    configure()
+    configure(item(doctor(project), "D02")["fix"])
+    assert "D02" not in found(doctor(project))
+
+    configure(S3_ENDPOINT_URL=endpoint, ACCESS_KEY_ID="testing\n")
+    spoilt = doctor(project)
+    assert ["D01"] == [each for each in found(spoilt) if each.startswith("D")]
+    assert "a line break" in item(spoilt, "D01")["seen"]
+
+    configure(
+        S3_ENDPOINT_URL=endpoint,
+        S3_OBJECT_PARAMETERS={"CacheControl": 86400, "Metadata": {"a": 5551234, "b": ["x\nq5551234"]}},
+    )
+    unsendable = item(doctor(project, "--write"), "D00")
+    assert "object-parameters" == unsendable["title"]
+    assert "5551234" not in unsendable["seen"]
+
+    configure(S3_ENDPOINT_URL="http://127.0.0.1:99999")
+    assert "endpoint_url" in item(doctor(project), "D02")["fix"]
 
 
 @ON_MOTO

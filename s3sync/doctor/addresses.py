@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from ..access.intent import (
 )
 from ..core.events import Diagnosis
 from .facts import Examined, Site, StorageSeen
+from .reaching import option
 
 _OPTIONS = 'in OPTIONS of STORAGES["{alias}"]'
 _NO_ACL = "remove default_acl (AWS_DEFAULT_ACL) and the ACL in object_parameters " + _OPTIONS
@@ -68,16 +70,36 @@ def d08(facts: Examined) -> Iterator[Diagnosis]:
         (one, other), (its, theirs) = conflict.aliases, conflict.intents
         where = conflict.prefix or "the whole bucket"
         same = prefixes[one] == prefixes[other]
-        outer = min((other, one), key=lambda alias: len(prefixes[alias]))
+        moves = _moves(prefixes, one, other, facts.site)
+        lines = [option(each, "location", f'"{moves[each.alias]}"') for each in facts.storages if each.alias in moves]
+        lines += [_pushing(alias, facts.site) for alias in moves]
         yield Diagnosis(
             "D08", "error" if same else "warning", "intents-overlap",
             f"{one} ({its}) and {other} ({theirs}) both keep objects under {where}",
             "nobody can tell who is to read what lies there, and what opens the one opens the other",
-            f'"location": "{_folder(outer, facts.site)}" in OPTIONS of STORAGES["{outer}"], beside that of the other; '
-            "then push its files again", f"{one}, {other}",
+            "\n".join(lines), f"{one}, {other}",
         )  # fmt: skip
     if not found:
         yield Diagnosis("D08", "ok", "intents-overlap", "no location means two things", alias=facts.aliases)
+
+
+def _moves(prefixes: Mapping[str, str], one: str, other: str, site: Site) -> dict[str, str]:
+    """Alias -> its new location: of the outer one of the two, of the inner one, or of both, so that they lie apart."""
+    outer, inner = sorted((other, one), key=lambda alias: len(prefixes[alias]))
+    found: dict[str, str] = {}
+    for moving in ([outer], [inner], [outer, inner]):
+        found = {alias: _folder(alias, site) for alias in moving}
+        there = [(found[alias] + "/") if alias in found else prefixes[alias] for alias in (one, other)]
+        if not there[0].startswith(there[1]) and not there[1].startswith(there[0]):
+            break
+    return found
+
+
+def _pushing(alias: str, site: Site) -> str:
+    """The command that brings its files to a new location."""
+    if alias == site.static_alias:
+        return "python manage.py s3_collectstatic --no-input"
+    return f"python manage.py s3_push_media --storage {shlex.quote(alias)}"
 
 
 def _folder(alias: str, site: Site) -> str:

@@ -15,6 +15,8 @@ OF_CREDENTIALS: Final = frozenset({
     "UnauthorizedSSOTokenError", "SSOTokenLoadError", "TokenRetrievalError",
 })  # fmt: skip
 """Codes that say that whoever asks is not accepted, whatever is asked."""
+SPELT: Final = "Spelling"
+"""Our code for a key with a line break, a space or a quotation mark at one of its ends."""
 OF_THE_CLOCK: Final = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
 
 _WEEK = 7 * 24 * 3600
@@ -32,7 +34,7 @@ _METHODS: Final[Mapping[str, str]] = {
     "assume-role-with-web-identity": "a role for a web identity",
 }  # fmt: skip
 _ANYWHERE = (
-    "export AWS_ACCESS_KEY_ID=... and AWS_SECRET_ACCESS_KEY=... where the site runs\n"
+    "where the site runs: export AWS_ACCESS_KEY_ID=... AWS_SECRET_ACCESS_KEY=...\n"
     "or name a profile of ~/.aws/config by session_profile in OPTIONS, or give the machine a role"
 )
 
@@ -70,6 +72,9 @@ def _unaccepted(facts: Examined, caller: Caller, trouble: Answer) -> Diagnosis:
     if not caller.found:
         seen = f"no credentials can be had: {trouble.message}"
         return Diagnosis("D01", "error", "credentials-provider", seen, why, trouble.hint or _ANYWHERE, facts.aliases)
+    if trouble.code == SPELT:
+        seen = f"{trouble.message} from {_METHODS.get(caller.method, caller.method)} ({caller.masked})"
+        return Diagnosis("D01", "error", "credentials-spelling", seen, why, trouble.hint, facts.aliases)
     seen = f"S3 does not accept the credentials from {_METHODS.get(caller.method, caller.method)} ({caller.masked}): "
     return Diagnosis("D01", "error", "credentials-refused", seen + trouble.words, why, trouble.hint, facts.aliases)
 
@@ -82,7 +87,7 @@ def _halves(lacking: str) -> str:
         )
     names = {"access_key": "AWS_ACCESS_KEY_ID", "secret_key": "AWS_SECRET_ACCESS_KEY"}
     wanted = [option for option in names if option in lacking]
-    exports = " and ".join(f"{names[option]}=..." for option in wanted)
+    exports = " ".join(f"{names[option]}=..." for option in wanted)
     options = " and ".join(f'"{option}"' for option in wanted)
     return f"export {exports} where the site runs\nor write {options} beside what is in OPTIONS"
 

@@ -95,6 +95,8 @@ class StorageSeen:
     """Prefix of names -> intent for all names, written or derived; the first match counts, the last is ``""``."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """What PutObject gets for an object such as `s3sync.jpg`: ACL, headers, encryption."""
+    unsendable: Sequence[str] = ()
+    """What boto3 finds wrong with them, without asking anybody."""
     acl_option: str = ""
     """Which option its ACL comes from: `default_acl` or `object_parameters`; empty: none, or its class decides."""
     url_origin: str = ""
@@ -111,6 +113,8 @@ class StorageSeen:
     """Whether requests are encrypted."""
     verifies: bool = True
     """Whether certificates are checked."""
+    has_options: bool = True
+    """Whether OPTIONS stand in STORAGES, so that a line can be written into them."""
     has_own_keys: bool = False
     """Whether nobody can tell its keys from their names."""
 

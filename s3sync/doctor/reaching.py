@@ -15,12 +15,20 @@ OF_TLS: Final = ("SSLError", "TLS", "SpeaksTLS")
 NOT_S3: Final = "WrongDocument"
 NO_ANSWER = "nothing on it can be read or written"
 _WEBSITE = re.compile(r"(^|\.)s3-website[.-]")
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
+_NAMES = "3 to 63 lowercase letters, digits, hyphens and dots"
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
-def option(alias: str, name: str, value: str) -> str:
+def option(storage: StorageSeen, name: str, value: str) -> str:
     """The line that sets an option of a storage."""
-    return f'STORAGES["{alias}"]["OPTIONS"]["{name}"] = {value}'
+    return option_of(storage.alias, name, value, has_options=storage.has_options)
+
+
+def option_of(alias: str, name: str, value: str, *, has_options: bool) -> str:
+    """That line, which can also be pasted below a STORAGES where this alias has no OPTIONS yet."""
+    options = '["OPTIONS"]' if has_options else '.setdefault("OPTIONS", {})'
+    return f'STORAGES["{alias}"]{options}["{name}"] = {value}'
 
 
 def d02(facts: Examined) -> Iterator[Diagnosis]:
@@ -39,17 +47,23 @@ def d02(facts: Examined) -> Iterator[Diagnosis]:
     yield Diagnosis("D02", "error", title, seen, why, fix, facts.aliases)
 
 
-def without_client(alias: str, trouble: Answer) -> Diagnosis:
+def without_client(alias: str, trouble: Answer, *, has_options: bool = True) -> Diagnosis:
     """What to say of a storage for which boto3 makes no client."""
     seen, why = f"boto3 makes no client: {trouble.message}", NO_ANSWER
+    if "CA bundle" in trouble.message:
+        fix = option_of(alias, "verify", "None", has_options=has_options) + "  # or the path of a CA's certificate"
+        return Diagnosis("D18", "error", "ca-bundle", seen, why, fix, alias)
     if trouble.code == "ValueError" and "endpoint" in trouble.message:
-        fix = option(alias, "endpoint_url", '"https://..."') + "  # with scheme and host, or without it for Amazon"
+        fix = (
+            option_of(alias, "endpoint_url", '"https://..."', has_options=has_options)
+            + "  # with scheme and host, or without it for Amazon"
+        )
         return Diagnosis("D02", "error", "endpoint", seen, why, fix, alias)
     if trouble.code == "ValueError":
         fix = f'correct OPTIONS of STORAGES["{alias}"]: {trouble.message}'
         return Diagnosis("D00", "error", "storage", seen, why, fix, alias)
     if trouble.code in ("InvalidRegionError", "NoRegion", "NoRegionError"):
-        fix = option(alias, "region_name", '"eu-west-1"') + "  # the bucket's"
+        fix = option_of(alias, "region_name", '"eu-west-1"', has_options=has_options) + "  # the bucket's"
         return Diagnosis("D02", "error", "region", seen, why, fix, alias)
     return Diagnosis("D01", "error", "credentials", seen, why, trouble.hint or trouble.message, alias)
 
@@ -83,6 +97,12 @@ def _trouble(facts: Examined, reach: Reach, first: StorageSeen) -> tuple[str, st
         return "no-bucket", f"there is no {place}", _create(facts)
     if listing.code == "AccessDenied":
         return _denied(facts, listing)
+    if head.code == "ParamValidationError":
+        said = f"{first.bucket!r} is no name of a bucket: {_NAMES}"
+        return "bucket-name", said, _rename(facts)
+    if head.code == "ReadTimeoutError":
+        said = f"{first.endpoint} takes requests, and does not answer within seconds"
+        return "unreachable", said, _change_endpoint(facts)
     if head.http is None:
         return "unreachable", f"nobody answers for {place}: {head.code}", head.hint or _change_endpoint(facts)
     answer = listing if not listing.well else head
@@ -92,7 +112,7 @@ def _trouble(facts: Examined, reach: Reach, first: StorageSeen) -> tuple[str, st
 
 def _elsewhere(facts: Examined, region: str) -> tuple[str, str, str]:
     first = facts.storages[0]
-    lines = [option(storage.alias, "region_name", f'"{region}"') for storage in facts.storages]
+    lines = [option(storage, "region_name", f'"{region}"') for storage in facts.storages]
     if first.is_aws and first.endpoint_is_written:
         lines.append("and remove endpoint_url: on Amazon, region_name is enough")
     signed = first.region or "us-east-1"
@@ -121,7 +141,7 @@ def _endpoint_is_wrong(facts: Examined, first: StorageSeen) -> tuple[str, str, s
 
 def endpoints(facts: Examined, endpoint: str) -> str:
     """The lines that give all storages of the bucket this endpoint."""
-    return "\n".join(option(storage.alias, "endpoint_url", f'"{endpoint}"') for storage in facts.storages)
+    return "\n".join(option(storage, "endpoint_url", f'"{endpoint}"') for storage in facts.storages)
 
 
 def _change_endpoint(facts: Examined) -> str:
@@ -139,11 +159,24 @@ def _sent_away(facts: Examined, head: Answer) -> tuple[str, str, str]:
     return "redirect", seen, endpoints(facts, f"{there.scheme}://{there.netloc}")
 
 
+def _rename(facts: Examined) -> str:
+    """The lines that give all storages of the bucket another name of it: its own, where an address was written."""
+    written = re.sub(r"^(s3://|https?://[^/]*/|arn:[\w-]*:s3:::)", "", facts.name)
+    name, _, rest = written.partition("/")
+    likely = name if _NAME.fullmatch(name) else "..."
+    lines = [option(storage, "bucket_name", f'"{likely}"') for storage in facts.storages]
+    if rest:
+        lines.append(f"and what follows the name is the option location: {rest.strip('/')}")
+    return "\n".join(lines)
+
+
 def _create(facts: Examined) -> str:
     first = facts.storages[0]
+    if not _NAME.fullmatch(first.bucket):
+        return f"S3 makes no bucket of this name ({_NAMES}):\n{_rename(facts)}"
     return (
         f"python manage.py s3_create_bucket --storage {first.alias}\n"
-        f"or, if there is one of another name: {option(first.alias, 'bucket_name', '...')}"
+        f"or, if there is one of another name: {option(first, 'bucket_name', '...')}"
     )
 
 
@@ -157,7 +190,7 @@ def _denied(facts: Examined, listing: Answer) -> tuple[str, str, str]:
     lines = [
         f"if the bucket is yours, allow these credentials to use it (first of all s3:ListBucket on {first.bucket}):",
         rights_fix(facts), "if it is somebody else's, take a name of your own:",
-        option(first.alias, "bucket_name", '"..."'), f"python manage.py s3_create_bucket --storage {first.alias}",
+        option(first, "bucket_name", '"..."'), f"python manage.py s3_create_bucket --storage {first.alias}",
     ]  # fmt: skip
     if first.endpoint.startswith("http:"):
         lines += ["if its policy refuses http (aws:SecureTransport):", endpoints(facts, "https" + first.endpoint[4:])]

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ..core.events import Diagnosis
 from .facts import Answer, Examined, StorageSeen
+from .reaching import option
 
 _NAMES: Final[Mapping[str, str]] = {
     "aws": "Amazon S3", "ceph": "Ceph RGW", "minio": "MinIO", "r2": "Cloudflare R2", "b2": "Backblaze B2",
@@ -95,7 +96,7 @@ def _checksums(provider: str, storage: StorageSeen, answers: Any) -> Diagnosis:
         f"{storage.endpoint} refuses boto3's trailing checksums ({trailing.code}, HTTP {trailing.http})",
         "each upload of the site's users fails; s3_push_media and collectstatic --s3 leave these checksums out",
         "from botocore.config import Config  # at the top of the settings\n"
-        f'STORAGES["{storage.alias}"]["OPTIONS"]["client_config"] = {trailing.hint}\n'
+        f"{option(storage, 'client_config', trailing.hint)}\n"
         "and, if there is a client_config, with what it says besides",
         storage.alias,
     )  # fmt: skip

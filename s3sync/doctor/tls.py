@@ -27,7 +27,7 @@ def d18(facts: Examined) -> Iterator[Diagnosis]:
         yield Diagnosis(
             "D18", "error", "http-refused", f"{storage.endpoint} is not encrypted, and the policy of {storage.bucket} "
             "denies what is not (aws:SecureTransport)", "S3 refuses every call and every address",
-            option(storage.alias, "endpoint_url", f'"{https}"'), storage.alias,
+            option(storage, "endpoint_url", f'"{https}"'), storage.alias,
         )  # fmt: skip
     if not found and facts.bucket is not None:
         how = "by https" if first.use_ssl else "by http"
@@ -48,12 +48,16 @@ def _handshake(facts: Examined, head: Answer) -> Diagnosis:
     elif re.search(r"mismatch|doesn't match|not valid for", said, re.IGNORECASE):
         title, seen = "host-name", "has the certificate of another host"
         fix = endpoints(facts, "https://...") + "  # with a host that the certificate names"
+    elif "No such file" in said or "Invalid path" in said or "invalid path" in said:
+        title, seen = "ca-bundle", "was not asked: the certificate of the authority (verify, AWS_CA_BUNDLE) is no file"
+        fix = "\n".join(option(each, "verify", '"/etc/ssl/your-ca.pem"') for each in facts.storages)
+        fix += "  # where it is; or None for the authorities that browsers trust"
     elif "expired" in said:
         title, seen = "expired", "has a certificate that has expired, or this machine's clock is wrong"
         fix = "renew it at the server (certbot renew); sudo timedatectl set-ntp true for the clock"
     else:
         title, seen = "not-trusted", "has a certificate that nobody here trusts"
-        lines = [option(each.alias, "verify", '"/etc/ssl/your-ca.pem"') for each in facts.storages]
+        lines = [option(each, "verify", '"/etc/ssl/your-ca.pem"') for each in facts.storages]
         fix = "\n".join(lines) + "  # the certificate of the authority that has signed it; or AWS_CA_BUNDLE"
     seen = f"{first.endpoint} {seen}" + (f" ({said})" if said else "")
     return Diagnosis("D18", "error", title, seen, NO_ANSWER, fix, facts.aliases)

@@ -11,15 +11,16 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.validate import ParamValidator
 
 from ..doctor.facts import Answer, Caller, Reach
 from .bucket_calls import IDENTITY
@@ -34,10 +35,13 @@ SPEAKS_TLS: Final = "SpeaksTLS"
 """Our code for an endpoint that is written with http:// and speaks TLS."""
 NOT_S3: Final = "WrongDocument"
 """Our code for an answer that no S3 gives."""
-_HASTE = Config(connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 2})
+SPELT: Final = "Spelling"
+"""Our code for a key with something at its ends that hardly belongs to it."""
+_HASTE = Config(connect_timeout=5, read_timeout=8, retries={"mode": "standard", "total_max_attempts": 2})
 _REDIRECTS = (301, 302, 303, 307, 308)
 _VARIABLES = ("AWS_S3_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID")
 """Where django-storages itself looks, so that to botocore the key seems to be written in the code."""
+_QUOTES = "\"'"
 _ACCOUNT = re.compile(r"\b\d{8}(?=\d{4}\b)")
 
 
@@ -79,6 +83,29 @@ def caller_of(target: Target) -> Caller:
     halves = {"access_key": frozen.access_key, "secret_key": frozen.secret_key}
     lacking = " and ".join(name for name, value in halves.items() if not value)
     return replace(caller, trouble=Answer(operation="", code="PartialCredentials", message=lacking))
+
+
+def misspelt(target: Target) -> Answer | None:
+    """What came along when a key was copied, if anything did."""
+    frozen = target.client._get_credentials().get_frozen_credentials()
+    for name, value in (("access", frozen.access_key), ("secret", frozen.secret_key), ("session", frozen.token)):
+        what = "key" if name != "session" else "token"
+        if value and (value != value.strip() or value[0] in _QUOTES or value[-1] in _QUOTES):
+            return Answer(
+                operation="", code=SPELT,
+                message=f"a space, a line break or a quotation mark begins or ends the {name} {what}",
+                hint=f"write the {name} {what} without it: read from a file, add .strip(); in an .env file for Docker, "
+                "leave out the quotation marks",
+            )  # fmt: skip
+    return None
+
+
+def unsendable(target: Target, parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which parameters of an upload boto3 does not send, and why; values are not told."""
+    shape = target.client.meta.service_model.operation_model("PutObject").input_shape
+    report = ParamValidator().validate({**parameters, "Bucket": "b", "Key": "k"}, shape).generate_report()
+    found = (line for line in report.splitlines() if re.match("(Invalid|Unknown|Missing) ", line))
+    return tuple(re.sub(r", must be one of:.*|, value: .*?(?=, valid types: |$)", "", line) for line in found)
 
 
 def refused(target: Target, answer: Answer) -> Answer:
@@ -226,15 +253,28 @@ def _is_own(ask: Callable[[], Any]) -> bool | None:
     return True
 
 
+def _port_of(parts: SplitResult) -> int:
+    """0 where what is written is none."""
+    try:
+        return parts.port or 80
+    except ValueError:
+        return 0
+
+
 def _speaks_tls(endpoint: str, head: Answer) -> bool:
     """Whether a server that hung up on http waits for a handshake. Sends nothing else."""
     parts = urlsplit(endpoint)
-    if parts.scheme != "http" or not parts.hostname or head.code in ("EndpointConnectionError", "ConnectTimeoutError"):
+    if (
+        parts.scheme != "http"
+        or not parts.hostname
+        or not _port_of(parts)
+        or head.code in ("EndpointConnectionError", "ConnectTimeoutError")
+    ):
         return False
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is told it, nothing believed
     try:
-        with socket.create_connection((parts.hostname, parts.port or 80), timeout=3) as connection:
+        with socket.create_connection((parts.hostname, _port_of(parts)), timeout=3) as connection:
             context.wrap_socket(connection, server_hostname=parts.hostname).close()
     except OSError:
         return False

@@ -139,16 +139,30 @@ def _admitted(run: Run, alias: str, settings: Settings, *, asked: bool) -> _Pati
         live = without_manifest(settings.storages[alias]) or storages[alias]
         patient = _Patient(target, seen(target, settings, live), live)
     except ConfigurationError as error:
+        hint = error.hint or f'correct STORAGES["{alias}"], or the AWS_* setting that is meant'
         emit(Diagnosis(
-            "D00", "error", "storage", str(error), "nothing on it can be read or written", error.hint or "", alias,
+            "D00", "error", "storage", str(error), "nothing on it can be read or written", hint, alias,
         ))  # fmt: skip
     except (*REMOTE_ERRORS, ValueError) as error:
-        emit(without_client(alias, answer_of(error, "HeadBucket", alias)))
+        has_options = "OPTIONS" in settings.storages[alias]
+        emit(without_client(alias, answer_of(error, "HeadBucket", alias), has_options=has_options))
     else:
         place = f"{patient.seen.class_name}, {target.bucket}/{target.prefix}"
-        emit(Diagnosis("D00", "ok", "storage", place, alias=alias))
+        emit(_unsendable(patient.seen) or Diagnosis("D00", "ok", "storage", place, alias=alias))
         return patient
     return None
+
+
+def _unsendable(seen: StorageSeen) -> Diagnosis | None:
+    """Parameters that stop each upload here already."""
+    if not seen.unsendable:
+        return None
+    return Diagnosis(
+        "D00", "error", "object-parameters", f"boto3 sends no such upload: {'; '.join(seen.unsendable)}",
+        "each upload fails", f'correct these in object_parameters in OPTIONS of STORAGES["{seen.alias}"], or in '
+        "AWS_S3_OBJECT_PARAMETERS: names are those of PutObject (CacheControl, ContentDisposition), values strings",
+        seen.alias,
+    )  # fmt: skip
 
 
 def _by_bucket(patients: list[_Patient]) -> dict[str, list[_Patient]]:
@@ -176,6 +190,8 @@ def _examine_bucket(run: Run, group: _Group, site: Site, for_trials: Settings | 
             run.emit(diagnosis)
         if trials is not None:
             for patient in group.patients:
+                if patient.seen.unsendable:
+                    continue  # no upload leaves this machine
                 guesses = [guess for guess in guessed if guess.alias == patient.seen.alias]
                 _try(run, patient, facts, trials, said, guesses)
     finally:

@@ -11,7 +11,7 @@ from ..doctor.facts import Answer, BucketSeen, Examined, Site, StorageSeen
 from ..doctor.servers import sends_trailers
 from ..s3.bucket_calls import ABSENT, CORS, DETAILS, ENCRYPTION, VERSIONING, WEBSITE, Call
 from ..s3.bucket_facts import BucketReading, Unread, read_bucket
-from ..s3.checkup import caller_of, identified, reach_of, refused
+from ..s3.checkup import caller_of, identified, misspelt, reach_of, refused
 from ..s3.rights import rights_of
 from ..s3.target import Target
 from .providers import acl_as_provider, as_provider
@@ -34,6 +34,9 @@ def examined(
         return Examined(storages=[*storages, *beside], caller=caller, reach=None, bucket=None, site=site)
     caller, account = identified(first, caller)
     reach = reach_of(first, account)
+    if not reach.listing.well and (trouble := misspelt(first)) is not None:
+        caller = replace(caller, trouble=trouble)
+        return Examined(storages=[*storages, *beside], caller=caller, reach=None, bucket=None, site=site)
     if reach.listing.code in OF_CREDENTIALS:
         caller = replace(caller, trouble=refused(first, reach.listing))
     rights: dict[str, list[Answer]] = {}
@@ -44,9 +47,7 @@ def examined(
         }
     inside = any(answer.well for answers in rights.values() for answer in answers)
     bucket = _bucket_seen(first, account) if inside else None
-    return Examined(
-        storages=[*storages, *beside], caller=caller, reach=reach, bucket=bucket, rights=rights, site=site
-    )
+    return Examined(storages=[*storages, *beside], caller=caller, reach=reach, bucket=bucket, rights=rights, site=site)
 
 
 def _bucket_seen(target: Target, account: str | None = None) -> BucketSeen:

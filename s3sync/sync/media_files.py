@@ -33,7 +33,8 @@ def of_media_files(project: Project) -> Iterator[Diagnosis]:
         alias = settings.media_storage
         if alias not in project.on_s3:
             return
-        media = _Media(alias, target_of(alias, settings.storages), settings.intent_for(alias) or ())
+        has_options = "OPTIONS" in settings.storages[alias]
+        media = _Media(alias, target_of(alias, settings.storages), settings.intent_for(alias) or (), has_options)
         root = str(settings.media_directory())
     except ConfigurationError:  # no folder, or what has a check of its own
         return
@@ -53,6 +54,7 @@ class _Media:
     alias: str
     target: Target
     intent: Sequence[tuple[str, str]]
+    has_options: bool
 
     def publishes(self, name: str) -> bool:
         """The guard of `s3_push_media`."""
@@ -92,9 +94,10 @@ class _Media:
             return Diagnosis(ID, "ok", "documents", f"{where}: none that acts for the site at {base}", alias=self.alias)
         seen = f"{where}: {len(names):,} that browsers run, at {base} on the site's own host: {_some(names)}"
         why = "a script in an upload acts there as whoever looks at it: it reads pages and posts forms in their name"
-        options = f'STORAGES["{self.alias}"]["OPTIONS"]'
+        options = '["OPTIONS"]' if self.has_options else '.setdefault("OPTIONS", {})'
         fix = (
-            f'{options}.setdefault("object_parameters", {{}})["ContentDisposition"] = "attachment"\n'
+            f'STORAGES["{self.alias}"]{options}.setdefault("object_parameters", {{}})["ContentDisposition"] = '
+            '"attachment"\n'
             f"python manage.py s3_push_media --storage {self.alias} --fix-metadata\n"
             "or serve uploads from a domain of their own (custom_domain)"
         )

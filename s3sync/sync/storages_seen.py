@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from ..doctor.facts import StorageSeen
 from ..s3.addresses import exact_url
+from ..s3.checkup import unsendable
 from ..s3.target import Target, checksum_calculation
 from .intents import Intents
 
@@ -19,6 +20,8 @@ class Settings(Protocol):
 
     @property
     def static_storage(self) -> str: ...
+    @property
+    def storages(self) -> Mapping[str, Mapping[str, Any]]: ...
     def intent_for(self, alias: str) -> list[tuple[str, str]] | None: ...
 
 
@@ -33,17 +36,19 @@ def seen(target: Target, settings: Settings, live: Any) -> StorageSeen:
     config = target.client.meta.config
     origin, path, signature = _address_of(target)
     facts = target.storage_facts(key)
+    parameters = _parameters_of(target, key)
     return StorageSeen(
         alias=target.alias, bucket=target.bucket, prefix=target.prefix, identity=target.identity,
         class_name=type(storage).__name__, endpoint=target.endpoint,
         endpoint_is_written=bool(storage.endpoint_url), is_aws=target.is_aws, region=target.region,
         serves_static=target.alias == settings.static_storage, storage=facts, declared=declared,
         rules=[(prefix, intents.of(prefix + _NAME).intent) for prefix in intents.prefixes],
-        parameters=_parameters_of(target, key), acl_option=_acl_option(storage, facts.acl),
+        parameters=parameters, unsendable=unsendable(target, parameters), acl_option=_acl_option(storage, facts.acl),
         url_origin=origin, url_path=path, signature_version=signature or str(config.signature_version or ""),
         expire=float(storage.querystring_expire) if facts.url_is_signed else None,
         checksums=checksum_calculation(live), use_ssl=target.endpoint.startswith("https:"),
         verifies=storage.verify is not False, has_own_keys=target.has_own_keys,
+        has_options="OPTIONS" in settings.storages[target.alias],
     )  # fmt: skip
 
 

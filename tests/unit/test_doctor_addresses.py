@@ -35,21 +35,30 @@ def examined(*storages: StorageSeen, cors: Any = (), unread: Mapping[str, str] =
     )  # fmt: skip
 
 
+_MEDIA_LINE = 'STORAGES["default"]["OPTIONS"]["location"] = "media"\n'
+_STATIC_LINE = 'STORAGES["staticfiles"]["OPTIONS"]["location"] = "static"\n'
+_PUSH, _COLLECT = "python manage.py s3_push_media --storage default", "python manage.py s3_collectstatic --no-input"
+_MEDIA_MOVES, _STATIC_MOVES = _MEDIA_LINE + _PUSH, _STATIC_LINE + _COLLECT
+_BOTH_MOVE = f"{_MEDIA_LINE}{_STATIC_LINE}{_COLLECT}\n{_PUSH}"
+_NO_OPTIONS = ('["OPTIONS"]', '.setdefault("OPTIONS", {})')
+
+
 @pytest.mark.parametrize(
     ("media", "static", "expected", "words"),
     [
         ({}, {}, "ok", ""),
-        ({"prefix": "static/"}, {}, "error", '"location": "static" in OPTIONS of STORAGES["staticfiles"]'),
-        ({"prefix": ""}, {}, "warning", '"location": "media" in OPTIONS of STORAGES["default"]'),
-        ({"prefix": ""}, {"prefix": ""}, "error", '"location": "static"'),
+        ({"prefix": "static/"}, {}, "error", _MEDIA_MOVES),
+        ({"prefix": "static/", "has_options": False}, {}, "error", _MEDIA_MOVES.replace(*_NO_OPTIONS)),
+        ({"prefix": ""}, {}, "warning", _MEDIA_MOVES),
+        ({}, {"prefix": "media/static/"}, "warning", _STATIC_MOVES),
+        ({"prefix": ""}, {"prefix": ""}, "error", _BOTH_MOVE),
         ({"prefix": ""}, {"rules": [("", "private")]}, "ok", ""),
         ({"prefix": "static/"}, {"identity": "https://s3/other"}, "ok", ""),
     ],
 )
 def test_d08_locations(media: Any, static: Any, expected: str, words: str) -> None:
     (found,) = d08(examined(replace(MEDIA, **media), replace(STATIC, **static)))
-    assert (expected, "D08") == (found.verdict, found.id)
-    assert words in found.fix
+    assert (expected, "D08", words) == (found.verdict, found.id, found.fix)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +132,9 @@ def test_d17_cors(cors: Any, unread: Any, site: Any, expected: str, words: str) 
     assert words in found.seen
 
 
-@pytest.mark.parametrize(("origin", "ends"), [("https://www.example.com", "--cors"), (None, "--cors --origin https://www.example.com")])
+@pytest.mark.parametrize(
+    ("origin", "ends"), [("https://www.example.com", "--cors"), (None, "--cors --origin https://www.example.com")]
+)
 def test_d17_command_is_whole(origin: str | None, ends: str) -> None:
     (found,) = d17(examined(needs_cors=["a.mjs: it is a module"], origin=origin))
     command = "python manage.py s3_create_bucket --storage staticfiles --update --no-input "

@@ -249,6 +249,7 @@ def test_what_verifying_needs_is_said_where_all_is_well() -> None:
         ("ValueError", "Invalid endpoint: minio:9000", "D02", '["endpoint_url"]'),
         ("InvalidRegionError", "Provided region_name 'eu west' doesn't match", "D02", '["region_name"]'),
         ("ProfileNotFound", "The config profile (x) could not be found", "D01", "check"),
+        ("InvalidConfigError", "Invalid CA bundle: the configured value is empty", "D18", '["verify"] = None'),
         ("ValueError", "could not convert string to float", "D00", "OPTIONS"),
     ],
 )
@@ -257,6 +258,31 @@ def test_no_client(code: str, message: str, check: str, fix: str) -> None:
     found = without_client("default", Answer(operation="", code=code, message=message, hint="check"))
     assert (check, "error") == (found.id, found.verdict)
     assert fix in found.fix
+
+
+def test_lines_can_be_pasted_where_there_are_no_options() -> None:
+    """A KeyError in the settings would be the next trouble."""
+    settings: dict[str, dict[str, Any]] = {"default": {}}
+    trouble = Answer(operation="", code="ValueError", message="Invalid endpoint: minio:9000")
+    exec(without_client("default", trouble, has_options=False).fix, {"STORAGES": settings})
+    lost = examined(elsewhere(has_options=False), inside=None, **failed("ReadTimeoutError"))
+    exec(troubles(lost)[0].fix.splitlines()[0].replace("https://...", "https://s3"), {"STORAGES": settings})
+    assert {"default": {"OPTIONS": {"endpoint_url": "https://s3"}}} == settings
+
+
+@pytest.mark.parametrize(
+    ("name", "likely"), [
+        ("s3://photos/2024", '"photos"'), ("https://s3.example.com/photos", '"photos"'),
+        ("arn:aws:s3:::photos", '"photos"'),
+        ("No Such Name", '"..."'),
+    ],
+)  # fmt: skip
+def test_what_is_no_name_of_a_bucket(name: str, likely: str) -> None:
+    """Nobody was asked, so it is not said that nobody answers."""
+    facts = examined(storage(bucket=name), inside=None, **failed("ParamValidationError"))
+    (found,) = troubles(facts)
+    assert ("D02", "bucket-name") == (found.id, found.title)
+    assert f'["bucket_name"] = {likely}' in found.fix
 
 
 # What Amazon answers, told by a stub in the place of botocore's HTTP session
