@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import replace
 from ssl import create_default_context
 from typing import NoReturn
+from urllib.error import HTTPError
 
 from tests.proxy import Proxy, Request, Response, Stream, _describe, _parse_head, _read_body, _read_head, _Upstream
 from tests.servers import Server
@@ -139,7 +140,7 @@ class FaultProxy(Proxy):
         self.closing = False
         self.met: list[str] = []
         """What was done, in words, for a test that fails."""
-        self._client = upstream.client()
+        self._client = upstream.client(signature_version="s3v4")
 
     def __exit__(self, *exc_info: object) -> None:
         self.closing = True
@@ -182,6 +183,9 @@ class FaultProxy(Proxy):
         try:
             (fault or passed)(exchange)
         except Cut:
+            return False
+        except HTTPError as error:
+            self.errors.append(error)
             return False
         return exchange.request.headers.get("connection", "").lower() != "close"
 

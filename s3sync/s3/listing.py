@@ -22,7 +22,7 @@ from .errors import trouble_of
 
 _EMPTY = b'<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"></ListBucketResult>'
 _TRIES = 4
-_PAUSE = 0.3
+_PAUSE = 0.2
 """Seconds."""
 _PLAIN = re.compile(r"(?!.*(-s3alias|--ol-s3)$)[a-z0-9.-]+\Z")
 """The name of a bucket; what stands for an access point is not what its listings say."""

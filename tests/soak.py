@@ -1,0 +1,22 @@
+"""How much of a test with chance in it is run: little by default, all of it with S3SYNC_TEST_SOAK=1 (`make soak`)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TypeVar
+
+SOAK = bool(os.environ.get("S3SYNC_TEST_SOAK"))
+T = TypeVar("T")
+
+
+def seeds(few: int, many: int) -> Sequence[int]:
+    """The seeds to try: S3SYNC_TEST_SEED alone, or S3SYNC_TEST_SEEDS of them, or `many` in a soak, else `few`."""
+    if only := os.environ.get("S3SYNC_TEST_SEED"):
+        return (int(only),)
+    return range(int(os.environ.get("S3SYNC_TEST_SEEDS") or (many if SOAK else few)))
+
+
+def share(things: Sequence[T], part: int, parts: int) -> Sequence[T]:
+    """All of them in a soak; else the part of that number, so that several tests together meet each."""
+    return things if SOAK else things[part % parts :: parts]
