@@ -143,6 +143,29 @@ def test_parts_go_though_their_abort_fails_too(
     hold_after(project.push("-v", "2"), s3, bucket, server, files=files, before={})
 
 
+@ON_RGW_HTTPS
+@pytest.mark.parametrize("name", ["xhtml", *(["html", "empty", "lost", "429", "bad-status"] if SOAK else [])])
+def test_nothing_is_learned_from_a_false_answer(
+    project: Project, faulty: FaultProxy, s3: Any, bucket: str, server: Server, name: str
+) -> None:
+    """s3_push_media, where the proof that conditions are enforced gets a 200 from somebody else"""
+    project.configure(server=faulty.server, options=HASTY, settings=IMPORTS)
+    files = {"media/a.bin": b"a"}
+    project.write("a.bin", b"a")
+    puts = count()
+    faulty.fault = lambda request: (
+        FAULTS[name] if request.operation == "PutObject" and next(puts) == 1 else None
+    )
+
+    hold_after(project.push("-v", "2"), s3, bucket, server, files=files, before={})
+
+    files["media/b.bin"] = b"b"
+    project.write("b.bin", b"b")
+    result = project.push("-v", "2")
+    hold_after(result, s3, bucket, server, files=files, before=files)
+    assert "enforced" == result.report["conditional"]
+
+
 # Listings
 
 

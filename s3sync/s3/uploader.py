@@ -147,8 +147,10 @@ class Uploader:
         except REMOTE_ERRORS as error:
             self._conditions.enforcement = Enforcement.shown_by(trouble_of(error))
             return stored
+        if not etag_of(answer):  # whoever has said so, S3 has not
+            return stored
         self._conditions.enforcement = Enforcement.IGNORED
-        return replace(stored, etag=etag_of(answer) or stored.etag)
+        return replace(stored, etag=etag_of(answer))
 
     def _vouch(self, stored: Stored) -> Finished:
         """Compares the answered ETag with the bytes that were sent."""
