@@ -52,7 +52,7 @@ def faults_of(operation: str, part: int, parts: int) -> list[str]:
 
 @pytest.mark.parametrize(
     ("server", "engine", "part"),
-    [("rgw-https", "fast", 0), ("rgw-https", "boto3", 1), *([("moto", "fast", 2), ("moto", "boto3", 3)] if SOAK else [])],
+    [("rgw-https", "fast", 0), ("rgw-https", "boto3", 1), *([("moto", "fast", 2), ("moto", "boto3", 3)] * SOAK)],
     indirect=["server"],
 )
 def test_each_fault_of_puts_and_deletes(
@@ -104,7 +104,7 @@ def test_each_fault_of_uploads_in_parts(
     project.configure(server=faulty.server, options=HASTY, settings=IMPORTS)
     plan, files = {}, {}
     for operation in ("CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"):
-        for name in faults_of(operation, part, 2):
+        for name in [] if is_undated(server, operation) else faults_of(operation, part, 2):
             file = f"{operation}/{name}.bin"
             plan[operation, f"media/{file}"] = name
             files[f"media/{file}"] = content = file.encode() * 5000
@@ -447,6 +447,11 @@ def test_credentials_that_stay_expired(
 # By chance
 
 
+def is_undated(server: Server, operation: str) -> bool:
+    """moto dates every upload in parts back to 2010, so no run can tell that one is its own."""
+    return server.kind == "moto" and operation == "CreateMultipartUpload"
+
+
 class World:
     """A tree, what the bucket held before, and what a push of it comes to; all by one seed."""
 
@@ -514,7 +519,7 @@ class World:
 
     def _name(self, number: int) -> str:
         folder = self.chance.choice(["", "a/", "a/b c/", "\u00fc/", "a.b/", "z+%/"])
-        return f"{folder}{number}{self.chance.choice(['.bin', '.jpg', ' x.txt', '.\u65e5'])}"
+        return folder + str(number) + self.chance.choice([".bin", ".jpg", " x.txt", ".\u65e5"])
 
     def _path(self, name: str) -> Path:
         return self._root / name
@@ -534,17 +539,18 @@ def test_any_faults(
     project: Project, faulty: FaultProxy, s3: Any, bucket: str, server: Server, seed: int
 ) -> None:
     """s3_push_media --delete, or collectstatic --s3, of a random tree, with random faults; and once more without"""
-    print(f"S3SYNC_TEST_SEED={seed}")
+    print(f"S3SYNC_TEST_SEED={seed}")  # noqa: T201  pytest shows it where the test fails
     world = World(seed, project, s3, bucket)
     world.configure(faulty.server)
     world.make()
     before = contents(s3, bucket)
     chance = ByChance(world.chance, world.chance.choice([0.02, 0.05, 0.15, 0.3]), most=120)
-    faulty.fault, faulty.on_connect = chance, chance.on_connect
+    faulty.on_connect = chance.on_connect
+    faulty.fault = lambda request: None if is_undated(server, request.operation) else chance(request)
 
     result = world.push()
 
-    print("\n".join(faulty.met))
+    print("\n".join(faulty.met))  # noqa: T201
     hold = {"files": world.files, "theirs": world.theirs, "may_go": world.may_go}
     after = hold_after(result, s3, bucket, server, before=before, codes=[0, 1, 4], **hold)  # type: ignore[arg-type]
     faulty.fault = faulty.on_connect = None
