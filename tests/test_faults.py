@@ -203,7 +203,8 @@ def test_each_fault_of_listings(project: Project, faulty: FaultProxy, s3: Any, b
     """s3_push_media: every page is broken in another way, and then as it should be"""
     project.configure(server=faulty.server, options=HASTY, settings=IMPORTS)
     few = ["page-of-another-bucket", "page-of-another-prefix", "empty", "page-cut", "xhtml"]
-    names = [name for name in FAULTS if fits(name, "ListObjectsV2")] if SOAK else few
+    whole = ("slow", "closed-after")  # they give the server's own page, which holds all keys
+    names = [name for name in FAULTS if fits(name, "ListObjectsV2") and name not in whole] if SOAK else few
     kinds = [FAULTS[name] for name in names] + [refused_token]
     files = {f"media/{number:03}.bin": b"%d" % number for number in range(3 * len(kinds))}
     for number, key in enumerate(files):
