@@ -130,7 +130,7 @@ class FaultProxy(Proxy):
     """Stands before a server and lets pass what `fault` returns None for.
 
     `fault` is asked by one thread at a time, with the request's head. `on_connect` is asked for each connection, and
-    says how it ends at once: "reset", "handshake" (after the first bytes) or None.
+    says how it ends at once: "reset", "handshake" (a reset after the first bytes), "end" (by FIN then), or None.
     """
 
     def __init__(self, upstream: Server) -> None:
@@ -166,10 +166,12 @@ class FaultProxy(Proxy):
             verdict = self.on_connect() if self.on_connect else None
         if verdict is not None:
             self.met.append(f"connection: {verdict}")
-            if verdict == "handshake":
+            if verdict in ("handshake", "end"):
                 connection.settimeout(5)
                 with suppress(OSError):
-                    connection.recv(1)
+                    connection.recv(1 << 16)
+            if verdict == "end":
+                connection.close()
             reset(connection)
             return
         super()._serve(connection)
@@ -519,4 +521,4 @@ class ByChance:
         if self._chance.random() >= self._probability or self._left <= 0:
             return None
         self._left -= 1
-        return self._chance.choice(["reset", "handshake"])
+        return self._chance.choice(["reset", "handshake", "end"])

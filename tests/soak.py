@@ -6,7 +6,11 @@ import os
 from collections.abc import Sequence
 from typing import TypeVar
 
-SOAK = bool(os.environ.get("S3SYNC_TEST_SOAK"))
+import pytest
+
+SOAK = bool(os.environ.get("S3SYNC_TEST_SOAK") or os.environ.get("S3SYNC_TEST_SEED"))
+"""A seed that was found in a soak means the same again."""
+IN_SOAK = pytest.mark.skipif(not SOAK, reason="only in a soak")
 T = TypeVar("T")
 
 

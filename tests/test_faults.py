@@ -18,7 +18,7 @@ from tests.promises import hold_after, in_short
 from tests.promises import stored as contents
 from tests.proxy import Request
 from tests.servers import ON_MOTO, ON_RGW_HTTPS, Server
-from tests.soak import SOAK, seeds, share
+from tests.soak import IN_SOAK, SOAK, seeds, share
 
 pytestmark = pytest.mark.soak
 
@@ -29,7 +29,7 @@ HASTY: dict[str, Any] = {
     "transfer_config": Code(f"TransferConfig(multipart_threshold=65536, multipart_chunksize={5 * MIB})"),
 }
 """A short patience; and uploads in parts, of one part each, that need no megabytes."""
-EACH_ENGINE = pytest.mark.parametrize("engine", ["fast", "boto3"])
+EACH_ENGINE = pytest.mark.parametrize("engine", ["fast", *(["boto3"] * SOAK)])
 SERVERS = ["rgw-https", "moto", "rgw-https", "rgw"]
 
 
@@ -52,7 +52,10 @@ def faults_of(operation: str, part: int, parts: int) -> list[str]:
 
 @pytest.mark.parametrize(
     ("server", "engine", "part"),
-    [("rgw-https", "fast", 0), ("rgw-https", "boto3", 1), *([("moto", "fast", 2), ("moto", "boto3", 3)] * SOAK)],
+    [
+        ("rgw-https", "fast", 0),
+        *([("rgw-https", "boto3", 0), ("moto", "fast", 0), ("moto", "boto3", 0)] * SOAK),
+    ],
     indirect=["server"],
 )
 def test_each_fault_of_puts_and_deletes(
@@ -60,7 +63,7 @@ def test_each_fault_of_puts_and_deletes(
 ) -> None:
     """s3_push_media --delete: new, replaced and deleted objects meet each fault once; all is well in one run"""
     project.configure(server=faulty.server, options=HASTY, settings=IMPORTS)
-    puts, deletes = faults_of("PutObject", part, 2), faults_of("DeleteObject", part, 3)
+    puts, deletes = faults_of("PutObject", part, 2), faults_of("DeleteObject", part + 1, 3)
     for name in puts:
         project.write(f"replaced/{name}.bin", b"old " * 50, age=60)
     for name in deletes:
@@ -104,7 +107,7 @@ def test_each_fault_of_uploads_in_parts(
     project.configure(server=faulty.server, options=HASTY, settings=IMPORTS)
     plan, files = {}, {}
     for operation in ("CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"):
-        for name in [] if is_undated(server, operation) else faults_of(operation, part, 2):
+        for name in [] if is_undated(server, operation) else faults_of(operation, part, 3):
             file = f"{operation}/{name}.bin"
             plan[operation, f"media/{file}"] = name
             files[f"media/{file}"] = content = file.encode() * 5000
@@ -120,6 +123,7 @@ def test_each_fault_of_uploads_in_parts(
     assert len(files) == again.counts["unchanged"], in_short(again)
 
 
+@IN_SOAK
 @ON_RGW_HTTPS
 def test_parts_go_though_their_abort_fails_too(
     project: Project, faulty: FaultProxy, s3: Any, bucket: str, server: Server
@@ -143,6 +147,7 @@ def test_parts_go_though_their_abort_fails_too(
     hold_after(project.push("-v", "2"), s3, bucket, server, files=files, before={})
 
 
+@IN_SOAK
 @ON_RGW_HTTPS
 @pytest.mark.parametrize("name", ["xhtml", *(["html", "empty", "lost", "429", "bad-status"] if SOAK else [])])
 def test_nothing_is_learned_from_a_false_answer(
@@ -164,6 +169,29 @@ def test_nothing_is_learned_from_a_false_answer(
     result = project.push("-v", "2")
     hold_after(result, s3, bucket, server, files=files, before=files)
     assert "enforced" == result.report["conditional"]
+
+
+@IN_SOAK
+@ON_RGW_HTTPS
+@pytest.mark.parametrize("verdict", ["end", "reset", "handshake"])
+def test_tls_that_breaks_off_is_no_matter_of_certificates(
+    project: Project, faulty: FaultProxy, s3: Any, bucket: str, server: Server, verdict: str
+) -> None:
+    """s3_push_media, where every connection ends in its handshake: exit 1; where some do, all is well"""
+    project.configure(server=faulty.server, options=HASTY, settings=IMPORTS)
+    files = {f"media/{number}.bin": b"%d" % number for number in range(20)}
+    for key, content in files.items():
+        project.write(key.removeprefix("media/"), content, age=60)
+    faulty.on_connect = lambda: verdict
+
+    result = project.push("-v", "2", env={"AWS_MAX_ATTEMPTS": "1"})
+
+    hold_after(result, s3, bucket, server, files=files, before={}, codes=[1])
+    assert "Unreachable" == result.report["error"]["code"], in_short(result)
+    assert "certificate" not in result.report["error"]["hint"]
+    numbers = count()
+    faulty.on_connect = lambda: verdict if next(numbers) % 2 else None
+    hold_after(project.push("-v", "2"), s3, bucket, server, files=files, before={})
 
 
 # Listings
@@ -222,8 +250,9 @@ def test_each_fault_of_listings(project: Project, faulty: FaultProxy, s3: Any, b
     assert wanted | {"unchanged": len(present)} == result.counts
 
 
+@IN_SOAK
 @ON_MOTO
-@pytest.mark.parametrize("name", ["page-of-another-bucket", *(["html", "empty", "page-cut"] if SOAK else [])])
+@pytest.mark.parametrize("name", ["page-of-another-bucket", "html", "empty", "page-cut"])
 def test_listing_that_stays_wrong(
     project: Project, faulty: FaultProxy, s3: Any, bucket: str, server: Server, name: str
 ) -> None:
@@ -249,8 +278,6 @@ def test_bucket_changes_between_pages(
     project: Project, faulty: FaultProxy, s3: Any, bucket: str, server: Server, engine: str
 ) -> None:
     """s3_push_media: what users do to objects between page 1 and page 2 is theirs"""
-    if engine == "boto3" and not SOAK:
-        pytest.skip("in a soak")
     project.configure(server=faulty.server, options=HASTY, settings=IMPORTS)
     ours = {f"media/{number}.bin": b"old %d" % number for number in range(8)}
     for key, content in ours.items():
@@ -302,7 +329,7 @@ def test_each_fault_of_a_manifest(
     project.asset("css/a.css", "@import 'b.css';a{background:url(../img/a.png)}")
     project.asset("css/b.css", "b{background:url(../img/a.png)}")
     names = [name for name in FAULTS if fits(name, "PutObject")]
-    manifests = names if SOAK else {"fast": ["lost"], "boto3": ["html-done"]}[engine]
+    manifests = names if SOAK else ["lost"]
     project.server = server
     project.configure_static(S3_MANIFEST, settings=IMPORTS, **HASTY)
     assert 0 == project.collect().code
@@ -341,20 +368,19 @@ def test_each_fault_of_a_manifest(
 # Metadata
 
 
+@IN_SOAK
 @ON_RGW_HTTPS
 def test_each_fault_of_copies(project: Project, faulty: FaultProxy, s3: Any, bucket: str, server: Server) -> None:
     """s3_push_media --fix-metadata: what was not copied is not called fixed, whatever answers"""
     project.configure(server=faulty.server, options=HASTY, settings=IMPORTS)
-    names = faults_of("CopyObject", 0, 3)
-    if "error-in-200" not in names:
-        names += ["error-in-200", "xhtml"]
+    names = faults_of("CopyObject", 0, 1)
     files = {f"media/{name}.bin": name.encode() for name in names}
     for key, content in files.items():
         project.write(key.removeprefix("media/"), content, age=60)
     assert 0 == project.push().code
     parameters = {"object_parameters": {"CacheControl": "max-age=60"}}
     project.configure(options=HASTY | parameters, settings=IMPORTS)
-    heads = dict(zip(files, faults_of("HeadObject", 1, 3) * len(files), strict=False)) if SOAK else {}
+    heads = dict(zip(files, faults_of("HeadObject", 1, 3) * len(files), strict=False))
     plan = {("CopyObject", key): key[6:-4] for key in files} | {("HeadObject", key): heads[key] for key in heads}
     faulty.fault = ByName(plan)
 
@@ -386,13 +412,13 @@ print(json.dumps({"Version": 1, "AccessKeyId": sys.argv[2], "SecretAccessKey": s
 
 
 @EACH_ENGINE
-@pytest.mark.parametrize(("server", "source"), [("rgw-https", "process"), ("moto", "file")], indirect=["server"])
+@pytest.mark.parametrize(
+    ("server", "source"), [("rgw-https", "process"), *([("moto", "file")] * SOAK)], indirect=["server"]
+)
 def test_credentials_expire_in_the_middle(
     project: Project, faulty: FaultProxy, s3: Any, bucket: str, server: Server, engine: str, source: str
 ) -> None:
     """s3_push_media, with a profile whose credentials S3 refuses at some point: it goes on with fresh ones"""
-    if not SOAK and (source, engine) not in (("process", "fast"), ("file", "boto3")):
-        pytest.skip("in a soak")
     calls, config, keys = (project.root / name for name in ("calls", "config", "credentials"))
     (project.root / "provider.py").write_text(PROVIDER)
     process = f"{sys.executable} {project.root}/provider.py {calls} {server.access_key} {server.secret_key}"
@@ -425,6 +451,7 @@ def test_credentials_expire_in_the_middle(
     assert 60 == result.counts["uploaded"], in_short(result)
 
 
+@IN_SOAK
 @ON_MOTO
 def test_credentials_that_stay_expired(
     project: Project, faulty: FaultProxy, s3: Any, bucket: str, server: Server
@@ -487,7 +514,7 @@ class World:
         chance = self.chance
         self.workers = str(chance.choice([1, 2, 8, 32, 128]))
         self.extra = ["--verify"] if chance.random() < 0.2 else []
-        names = [self._name(number) for number in range(chance.randint(10, 60))]
+        names = [self._name(number) for number in range(chance.randint(10, 60 if SOAK else 15))]
         old = [name for name in names if chance.random() < 0.5]
         self._write(f"large-{chance.random()}.bin", chance.randbytes(9 * MIB), age=120)
         for name in old:
@@ -545,7 +572,7 @@ def test_any_faults(
     world.configure(faulty.server)
     world.make()
     before = contents(s3, bucket)
-    chance = ByChance(world.chance, world.chance.choice([0.02, 0.05, 0.15, 0.3]), most=120)
+    chance = ByChance(world.chance, world.chance.choice([0.02, 0.05, 0.15, 0.3]), most=120 if SOAK else 12)
     faulty.on_connect = chance.on_connect
     faulty.fault = lambda request: None if is_undated(server, request.operation) else chance(request)
 
