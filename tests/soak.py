@@ -15,10 +15,14 @@ T = TypeVar("T")
 
 
 def seeds(few: int, many: int) -> Sequence[int]:
-    """The seeds to try: S3SYNC_TEST_SEED alone, or S3SYNC_TEST_SEEDS of them, or `many` in a soak, else `few`."""
+    """The seeds to try: S3SYNC_TEST_SEED alone, or S3SYNC_TEST_SEEDS of them, or `many` in a soak, else `few`.
+
+    S3SYNC_TEST_SEEDS=300-400 is a hundred others.
+    """
     if only := os.environ.get("S3SYNC_TEST_SEED"):
         return (int(only),)
-    return range(int(os.environ.get("S3SYNC_TEST_SEEDS") or (many if SOAK else few)))
+    first, _, end = (os.environ.get("S3SYNC_TEST_SEEDS") or str(many if SOAK else few)).rpartition("-")
+    return range(int(first or 0), int(end))
 
 
 def share(things: Sequence[T], part: int, parts: int) -> Sequence[T]:

@@ -149,6 +149,32 @@ def test_parts_go_though_their_abort_fails_too(
 
 @IN_SOAK
 @ON_RGW_HTTPS
+@pytest.mark.parametrize(("listed", "aborted"), [("xhtml", "empty"), ("html", "xhtml"), ("503", "lost")])
+def test_parts_that_nobody_was_told_of(
+    project: Project, faulty: FaultProxy, s3: Any, bucket: str, server: Server, listed: str, aborted: str
+) -> None:
+    """s3_push_media, where an upload began and its id was lost, and what looks for it and ends it is answered wrongly"""
+    project.configure(server=faulty.server, options=HASTY, settings=IMPORTS)
+    files = {f"media/{number}.bin": b"%d" % number * 70000 for number in range(4)}
+    met = set()
+    for key, content in files.items():
+        project.write(key.removeprefix("media/"), content, age=60)
+    names = {"CreateMultipartUpload": "lost", "ListMultipartUploads": listed, "AbortMultipartUpload": aborted}
+
+    def fault(request: Request) -> Fault | None:
+        what = request.operation, request.key or request.query.get("prefix", "")
+        if request.operation not in names or what in met:
+            return None
+        met.add(what)
+        return FAULTS[names[request.operation]]
+
+    faulty.fault = fault
+    hold_after(project.push("-v", "2"), s3, bucket, server, files=files, before={})
+    assert len(names) * len(files) == len(met)
+
+
+@IN_SOAK
+@ON_RGW_HTTPS
 @pytest.mark.parametrize("name", ["xhtml", *(["html", "empty", "lost", "429", "bad-status"] if SOAK else [])])
 def test_nothing_is_learned_from_a_false_answer(
     project: Project, faulty: FaultProxy, s3: Any, bucket: str, server: Server, name: str

@@ -6,12 +6,11 @@ CreateMultipartUpload was lost; nor does it abort again where that was refused, 
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -57,28 +56,36 @@ class Parts(Hooks):
         with self._guard:
             known, doubtful = set(self._open.pop(key, ())), key in self._doubtful
             self._doubtful.discard(key)
-        with contextlib.suppress(*REMOTE_ERRORS):
-            if doubtful:
-                known |= self._found(key, began)
+        if doubtful:
+            known |= self._found(key, began)
         for upload in known:
             self._abort(key, upload)
 
     def _found(self, key: str, began: float) -> set[str]:
-        answer = self._client.list_multipart_uploads(Bucket=self._bucket, Prefix=key)
-        now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"].get("date", ""))
-        since: datetime = now - timedelta(seconds=time.monotonic() - began) - _SLACK
-        uploads = answer.get("Uploads", ())
-        return {each["UploadId"] for each in uploads if each["Key"] == key and each["Initiated"] >= since}
+        for _ in range(_TRIES):
+            try:
+                answer = self._client.list_multipart_uploads(Bucket=self._bucket, Prefix=key)
+                date = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
+                now = parsedate_to_datetime(date).replace(tzinfo=timezone.utc)
+            except (*REMOTE_ERRORS, ValueError) as error:
+                if trouble_of(error).http == 403:
+                    break
+                continue
+            since: datetime = now - timedelta(seconds=time.monotonic() - began) - _SLACK
+            if answer.get("Bucket"):  # else it is somebody else's answer
+                uploads = answer.get("Uploads", ())
+                return {each["UploadId"] for each in uploads if each["Key"] == key and each["Initiated"] >= since}
+        return set()
 
     def _abort(self, key: str, upload: str) -> None:
         for _ in range(_TRIES):
             try:
-                self._client.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload)
+                answer = self._client.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload)
+                if answer["ResponseMetadata"]["HTTPStatusCode"] == 204:
+                    return
             except REMOTE_ERRORS as error:
                 if trouble_of(error).http in (403, 404):
                     return
-            else:
-                return
 
     @staticmethod
     def _note(params: Mapping[str, Any], context: dict[str, Any], **_: Any) -> None:
