@@ -49,7 +49,7 @@ def hold_after(
     assert result.report["exit_code"] == result.code, in_short(result)
     for word in (*UNSAID, server.secret_key):
         assert word not in result.stdout + result.stderr, in_short(result)
-    assert [] == unfinished(s3, bucket), in_short(result)
+    assert [] == (left := unfinished(s3, bucket)), (left, in_short(result))
     return after
 
 

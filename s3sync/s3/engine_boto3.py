@@ -167,7 +167,8 @@ class Boto3Engine:
             answer = self._head(put)
             if answer is not None and self._holds_our_bytes(put, answer):
                 return Stored(put, etag_of(answer), encryption_of(answer))
-        passes = trouble.code in TRANSIENT or trouble.code == "NoSuchUpload"
+        # The listing came over TLS, so its certificates are good: garbage on the wire passes.
+        passes = trouble.code in TRANSIENT or trouble.code in ("NoSuchUpload", "TLS")
         tries = _THROTTLED_TRIES if trouble.code in THROTTLING else _TRIES if passes else 1
         if attempt.number + 1 >= tries:
             raise error
