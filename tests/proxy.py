@@ -228,13 +228,17 @@ class _Upstream:
                 raise
             return self._exchange(method, message)
 
-    def _exchange(self, method: str, message: bytes) -> Response:
+    def begin(self, message: bytes) -> Stream:
+        """Send a request, or a part of one; where its answer will come."""
         if self._socket is None or self._stream is None:
             self._socket = self._connect()
             self._stream = self._socket.makefile("rb", buffering=1 << 16)
-        stream = self._stream
+        self._socket.sendall(message)
+        return self._stream
+
+    def _exchange(self, method: str, message: bytes) -> Response:
         try:
-            self._socket.sendall(message)
+            stream = self.begin(message)
             head = _read_head(stream)
         except (BrokenPipeError, ConnectionResetError) as error:
             raise _NoAnswer from error

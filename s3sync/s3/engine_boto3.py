@@ -10,19 +10,20 @@ import contextlib
 import copy
 import random
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from boto3.s3.transfer import create_transfer_manager
-from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files import File
 from s3transfer.exceptions import CancelledError
 
 from .conditions import Conditions, Enforcement, KeyedHooks
-from .errors import THROTTLING, TRANSIENT, Trouble, trouble_of
+from .errors import REMOTE_ERRORS, THROTTLING, TRANSIENT, Trouble, WrongAnswer, trouble_of
 from .objects import content_facts, content_md5, customer_key, encryption_of, etag_of, head_object, write_arguments
+from .parts import Parts, is_confirmed
 from .target import Target
 from .transfer import Condition, Deliver, Put, Refused, Stored
 
@@ -86,6 +87,7 @@ class Boto3Engine:
         self._cancelled = threading.Event()
         self._transfers: set[Any] = set()
         self._hooks = KeyedHooks(self._client)
+        self._parts = Parts(self._client, self._bucket)
 
     def submit(self, put: Put) -> None:
         """Queues one object."""
@@ -107,6 +109,7 @@ class Boto3Engine:
         if self._manager is not None:
             self._manager.shutdown(cancel=True)
         self._hooks.close()
+        self._parts.close()
 
     def _deliver_cancelled(self, future: Future[None], put: Put) -> None:
         if future.cancelled():
@@ -122,7 +125,7 @@ class Boto3Engine:
             self._deliver(Refused(put, "Cancelled", None, "the run ended before it was sent"))
         except Exception as error:  # noqa: BLE001  the worker's boundary
             trouble = trouble_of(error)
-            left = put.key in self._hooks.left
+            left = self._parts.are_left(put.key)
             self._deliver(Refused(put, trouble.code, trouble.http, trouble.message, parts_left=left))
         else:
             self._deliver(stored)
@@ -135,7 +138,7 @@ class Boto3Engine:
                 self._look_first(put, attempt)
                 self._stop_if_cancelled()
                 stored = self._send(put, attempt)
-            except (_Untrue, ClientError, BotoCoreError, OSError) as error:
+            except (_Untrue, *REMOTE_ERRORS, OSError) as error:
                 found = self._after(error, put, attempt)
                 if found is not None:
                     return found
@@ -159,7 +162,14 @@ class Boto3Engine:
         if trouble.http == 501 and attempt.asked and not self._conditions.everywhere:
             attempt.unasked = True
             return None
-        tries = _THROTTLED_TRIES if trouble.code in THROTTLING else _TRIES if trouble.code in TRANSIENT else 1
+        if put.multipart_etag is not None and trouble.code == "NoSuchUpload":
+            # The answer that said so answers a second try: the first may have completed it. Else somebody aborted it.
+            answer = self._head(put)
+            if answer is not None and self._holds_our_bytes(put, answer):
+                return Stored(put, etag_of(answer), encryption_of(answer))
+        # The listing came over TLS, so its certificates are good: garbage on the wire passes.
+        passes = trouble.code in TRANSIENT or trouble.code in ("NoSuchUpload", "TLS")
+        tries = _THROTTLED_TRIES if trouble.code in THROTTLING else _TRIES if passes else 1
         if attempt.number + 1 >= tries:
             raise error
         self._wait(attempt.number, trouble)
@@ -246,10 +256,15 @@ class Boto3Engine:
             answer = self._client.put_object(
                 Bucket=self._bucket, Key=put.key, Body=body, ContentMD5=content_md5(put.md5), **arguments
             )
+        if not etag_of(answer):
+            answer = self._head(put) or {}
+            if not self._holds_our_bytes(put, answer):
+                raise WrongAnswer(operation="PutObject", missing="an ETag")
         return Stored(put, etag_of(answer), encryption_of(answer))
 
     def _upload_in_parts(self, put: Put, attempt: _Attempt) -> Stored:
         """Streams a large file from the disk by s3transfer, with the storage's own `transfer_config`."""
+        began = time.monotonic()
         with self._hooks.watching(put.key, self._asking(attempt)) as answer:
             transfer = self._transfer_manager().upload(
                 put.path, self._bucket, put.key, extra_args=write_arguments(put),
@@ -262,8 +277,13 @@ class Boto3Engine:
                 transfer.result()
             except CancelledError as error:
                 raise Cancelled from error
+            except KeyError as error:  # s3transfer has looked for an UploadId or a part's ETag
+                raise WrongAnswer(operation="An upload in parts", missing=str(error)) from error
             finally:
                 self._transfers.discard(transfer)
+                self._parts.clear(put.key, began)
+            if not is_confirmed(answer()):
+                raise WrongAnswer(operation="CompleteMultipartUpload", missing="an ETag")
             # Ceph RGW 16 answers a CompleteMultipartUpload with an empty ETag.
             return Stored(put, etag_of(answer()) or str(put.multipart_etag), encryption_of(answer()))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,12 +13,19 @@ from urllib.parse import unquote_plus
 from xml.etree import ElementTree
 
 from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ClientError
 
 from ..core.objects import RemoteObject
+from ..core.plan import Keyed
 from .detached import with_session
+from .errors import trouble_of
 
 _EMPTY = b'<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"></ListBucketResult>'
-_TRIES = 3
+_TRIES = 4
+_PAUSE = 0.2
+"""Seconds."""
+_PLAIN = re.compile(r"(?!.*(-s3alias|--ol-s3)$)[a-z0-9.-]+\Z")
+"""The name of a bucket; what stands for an access point is not what its listings say."""
 
 
 class BrokenListing(Exception):
@@ -38,7 +46,7 @@ class Listed(NamedTuple):
     """Canonical id; None where the server does not tell."""
 
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", bound=Keyed)
 _Contents = Iterator[tuple[str, dict[str, str], ElementTree.Element]]
 """Of each object its key, decoded, the texts of its elements and its own element."""
 
@@ -46,10 +54,10 @@ _Contents = Iterator[tuple[str, dict[str, str], ElementTree.Element]]
 class Page(Generic[Item]):
     """One page of at most 1,000 objects."""
 
-    __slots__ = ("next_token", "objects")
+    __slots__ = ("bucket", "next_token", "objects")
 
-    def __init__(self, objects: list[Item], next_token: str | None) -> None:
-        self.objects, self.next_token = objects, next_token
+    def __init__(self, objects: list[Item], next_token: str | None, bucket: str) -> None:
+        self.objects, self.next_token, self.bucket = objects, next_token, bucket
 
 
 class _Pages(Generic[Item]):
@@ -118,16 +126,29 @@ class _Pages(Generic[Item]):
     def _fetch(self, token: str | None) -> Page[Item]:
         for left in reversed(range(_TRIES)):
             self.requests += 1
-            body = self._list(token)
             try:
-                page = self._parse(body)
+                page = self._parse(self._list(token))
+                self._check(page)
                 break
             except (ElementTree.ParseError, ValueError, KeyError) as error:
                 if not left:
                     raise BrokenListing(f"the listing of {self._bucket} could not be read: {error}") from error
+            except ClientError as error:
+                # A token that the server itself has given: what refuses it may be a node that has not heard of it.
+                if token is None or not left or trouble_of(error).http != 400:
+                    raise
+            self._closed.wait(_PAUSE)
         if page.next_token is not None and page.next_token == token:
             raise BrokenListing(f"the listing of {self._bucket} does not go on after {token!r}")
         return page
+
+    def _check(self, page: Page[Item]) -> None:
+        """Raises ValueError for a page of something else, as a mixed-up cache gives: it would look like our objects."""
+        if page.bucket and page.bucket != self._bucket and _PLAIN.match(self._bucket):
+            raise ValueError(f"it is that of {page.bucket}")
+        strange = next((each.key for each in page.objects if not each.key.startswith(self._prefix)), None)
+        if strange is not None:
+            raise ValueError(f"it holds {strange!r}, but {self._prefix!r} was asked for")
 
     def _list(self, token: str | None) -> bytes:
         arguments = {"Bucket": self._bucket, "Prefix": self._prefix, "EncodingType": "url", **self._ALSO}
@@ -199,7 +220,7 @@ def parse_page(body: bytes) -> Page[RemoteObject]:
         RemoteObject(key, int(found["Size"]), found.get("ETag", "").strip('"'), found.get("LastModified", ""))
         for key, found, _ in _contents(root, namespace, ("Key", "Size", "ETag", "LastModified"))
     ]
-    return Page(objects, _next_token(root, namespace))
+    return Page(objects, _next_token(root, namespace), root.findtext(namespace + "Name") or "")
 
 
 def parse_owned_page(body: bytes) -> Page[Listed]:
@@ -213,7 +234,7 @@ def parse_owned_page(body: bytes) -> Page[Listed]:
         )
         for key, found, element in _contents(root, namespace, ("Key", "Size", "ETag", "LastModified", "StorageClass"))
     ]  # fmt: skip
-    return Page(objects, _next_token(root, namespace))
+    return Page(objects, _next_token(root, namespace), root.findtext(namespace + "Name") or "")
 
 
 def _root(body: bytes) -> tuple[ElementTree.Element, str]:

@@ -11,14 +11,12 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from ..core.objects import Head
 from .calls import CallCounter
 from .conditions import Conditions, Enforcement
 from .engine_boto3 import Boto3Engine
 from .engine_fast import FastEngine
-from .errors import trouble_of
+from .errors import REMOTE_ERRORS, trouble_of
 from .objects import content_facts, content_md5, customer_key, etag_of, head_object, write_arguments
 from .target import Target
 from .transfer import Completion, Deliver, HandedOver, Put, Refused, Stored
@@ -146,11 +144,13 @@ class Uploader:
                 Bucket=self._target.bucket, Key=put.key, Body=put.body, ContentMD5=content_md5(put.md5),
                 IfNoneMatch="*", **write_arguments(put),
             )  # fmt: skip
-        except (ClientError, BotoCoreError) as error:
+        except REMOTE_ERRORS as error:
             self._conditions.enforcement = Enforcement.shown_by(trouble_of(error))
             return stored
+        if not etag_of(answer):  # whoever has said so, S3 has not
+            return stored
         self._conditions.enforcement = Enforcement.IGNORED
-        return replace(stored, etag=etag_of(answer) or stored.etag)
+        return replace(stored, etag=etag_of(answer))
 
     def _vouch(self, stored: Stored) -> Finished:
         """Compares the answered ETag with the bytes that were sent."""
@@ -176,10 +176,11 @@ class Uploader:
                 if not facts.etag_is_md5 or self._reads_back(put):
                     target.etags_are_md5 = False
                     return Stored(put, facts.etag, facts.encryption)
-        except (ClientError, BotoCoreError) as error:
+        except REMOTE_ERRORS as error:
             trouble = trouble_of(error)
             return Refused(put, trouble.code, trouble.http, f"its ETag could not be looked into: {trouble.message}")
-        left = None if facts is None else (facts.etag, facts.size)
+        # Only what the server says that it took from us is ours to replace; anything else may be somebody's.
+        left = (facts.etag, facts.size) if facts is not None and facts.etag == stored.etag else None
         message = f"the server answered ETag {stored.etag}, but {put.md5} was sent"
         return Refused(put, "BadDigest", None, message, left=left)
 

@@ -25,6 +25,7 @@ from ..s3.calls import CallCounter
 from ..s3.conditions import Conditions
 from ..s3.errors import REMOTE_ERRORS, hint_for, operation_of, trouble_of
 from ..s3.listing import BrokenListing, Listing
+from ..s3.renewal import Renewal
 from ..s3.target import Target
 from ..s3.uploader import Uploader
 from .desk import Desk
@@ -100,7 +101,7 @@ class Push(ABC):
         """Raises SourceError, RemoteError or GuardRefused if the run can't begin, or can't go on."""
         self.publicity = Publicity(self.target, self.intent)
         root = self.begin()
-        calls = CallCounter(self.target.client)
+        calls, renewal = CallCounter(self.target.client), Renewal(self.target)
         listing = Listing(self.target.client, self.target.bucket, self.target.listing_prefix(self.run.options.prefix))
         try:
             with self.stack:
@@ -112,6 +113,7 @@ class Push(ABC):
             raise RemoteError("ListObjectsV2", self.target.bucket, code="BrokenListing", hint=f"{error}") from error
         finally:
             calls.close()
+            renewal.close()
             self._account(calls)
 
     def _push(self, root: str, listing: Listing, calls: CallCounter) -> None:
