@@ -6,6 +6,7 @@ import hashlib
 import os
 import random
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,14 @@ def seeds(usual: int, soaked: int) -> list[int]:
     return list(range(1, 1 + (int(os.environ.get("S3SYNC_TEST_SEEDS") or soaked) if SOAK else usual)))
 
 
+def say(*what: object) -> None:
+    """Tells what pytest shows of a test that fails."""
+    sys.stdout.write(" ".join(map(str, what)) + "\n")
+
+
 def chance(seed: int) -> random.Random:
-    """Chance that can be repeated; pytest shows the seed of what fails."""
-    print(f"S3SYNC_TEST_SEED={seed}")
+    """Chance that can be repeated."""
+    say(f"S3SYNC_TEST_SEED={seed}")
     return random.Random(seed)
 
 
@@ -58,20 +64,26 @@ def stored(s3: Any, bucket: str, prefix: str = "media/") -> dict[str, tuple[str,
     }
 
 
-def md5_of(s3: Any, bucket: str, key: str) -> str:
-    """Of an object's bytes."""
-    return hashlib.md5(s3.get_object(Bucket=bucket, Key=key)["Body"].read()).hexdigest()
+def md5_of(s3: Any, bucket: str, key: str, etag: str) -> str:
+    """Of an object's bytes: its ETag, but for uploads in parts."""
+    return etag if "-" not in etag else hashlib.md5(s3.get_object(Bucket=bucket, Key=key)["Body"].read()).hexdigest()
 
 
-def lies(state: Path, s3: Any, bucket: str, *, replaced: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """Records that speak of an object which is not there, or of bytes that it does not hold.
+def lies(
+    state: Path, s3: Any, bucket: str, *, replaced: frozenset[str] = frozenset(), killed: bool = False,
+    gone: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Records that claim an object for bytes which it does not hold; and those that know it no more, or not yet.
 
-    `replaced` are keys that others have written to: there, a record is true if it does not claim the object.
+    `replaced` are keys that others have written to, and `killed` says that a run could not write down what it did last:
+    there, a record is true if it does not claim the object. `gone`: an earlier one died while it deleted, so that there
+    may be records of no object, which tell nobody anything.
     """
     found, wrong = stored(s3, bucket), {}
     for key, (etag, size, md5) in known(state).items():
         there = found.get(key)
         claims = there == (etag, size)
-        if (not claims and key not in replaced) or (claims and md5 not in (MIXED, md5_of(s3, bucket, key))):
+        behind = not claims and key not in replaced and not killed and not (gone and there is None)
+        if behind or (claims and md5 not in (MIXED, md5_of(s3, bucket, key, etag))):
             wrong[key] = (etag, size, md5), there
     return wrong
