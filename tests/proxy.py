@@ -9,9 +9,9 @@ import socket
 import ssl
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -115,6 +115,9 @@ class Proxy:
         self.requests: list[Request] = []
         self.rule: Rule | None = None
         self.keep_bodies = False
+        self.atomic = False
+        """Writes of one key go one at a time: moto looks at a condition and stores in two steps, S3 in one."""
+        self._writing: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self.errors: list[BaseException] = []
         """What rules raised; the fixture fails a test that leaves any."""
         self._upstream = upstream
@@ -191,7 +194,8 @@ class Proxy:
         if isinstance(verdict, float | int):
             time.sleep(verdict)
         if not isinstance(verdict, Response):
-            answer = upstream.ask(request.method, head + body)
+            with self._writing[request.path] if self.atomic and request.method != "GET" else nullcontext():
+                answer = upstream.ask(request.method, head + body)
             if verdict == "drop-after":
                 return False
             verdict = verdict(answer) if callable(verdict) else answer

@@ -68,10 +68,14 @@ class Conditions:
         return condition_arguments(condition, bare=self.bare_etags if bare is None else bare)
 
     def needs_head(self, *, single_put: bool) -> bool:
-        """Whether a HEAD has to look before a write, as the server would not."""
+        """Whether a HEAD has to look before a write, as the server would not, or might not: nobody knows yet."""
         if self._not_kept:
             return True
-        return not self.everywhere and not single_put
+        return not self.everywhere and (self.enforcement is Enforcement.UNPROVEN or not single_put)
+
+    def looked(self, *, single_put: bool) -> None:
+        """Notes that a HEAD has looked; for the one PUT that is to prove conditions, it was only care."""
+        self.emulated = self.emulated or not single_put or self._not_kept
 
     @property
     def summary(self) -> str:
@@ -79,6 +83,11 @@ class Conditions:
         if self.emulated or self._not_kept:
             return "emulated"
         return "enforced" if self.everywhere or self.enforcement is Enforcement.ENFORCED else "off"
+
+    @property
+    def may_be_kept(self) -> bool:
+        """Whether nothing is known against a condition on PutObject."""
+        return not self._not_kept
 
     @property
     def _not_kept(self) -> bool:
@@ -92,7 +101,7 @@ class KeyedHooks(Hooks):
     """
 
     def __init__(self, client: Any) -> None:
-        self._watched: dict[str, dict[str, str]] = {}
+        self._watched: dict[str, tuple[dict[str, str], Callable[[], None]]] = {}
         self._answers: dict[str, Mapping[str, Any]] = {}
         handlers: list[tuple[str, Callable[..., None]]] = []
         for operation in ("PutObject", "CompleteMultipartUpload"):
@@ -101,10 +110,15 @@ class KeyedHooks(Hooks):
         super().__init__(client, *handlers)
 
     @contextlib.contextmanager
-    def watching(self, key: str, arguments: dict[str, str]) -> Iterator[Callable[[], Mapping[str, Any]]]:
-        """Within it, writes of this key carry the arguments; it gives a function that returns the last answer."""
+    def watching(
+        self, key: str, arguments: dict[str, str], before: Callable[[], None] = lambda: None
+    ) -> Iterator[Callable[[], Mapping[str, Any]]]:
+        """Within it, writes of this key carry the arguments; it gives a function that returns the last answer.
+
+        `before` is called before an upload in parts is completed, and what it raises stops that.
+        """
         with self._lock:
-            self._watched[key] = arguments
+            self._watched[key] = arguments, before
         try:
             yield lambda: self._answers.get(key, {})
         finally:
@@ -112,12 +126,15 @@ class KeyedHooks(Hooks):
                 self._watched.pop(key, None)
                 self._answers.pop(key, None)
 
-    def _add(self, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+    def _add(self, params: dict[str, Any], context: dict[str, Any], model: Any, **_: Any) -> None:
         key = params.get("Key", "")
         with self._lock:
-            wanted = self._watched.get(key)
-        if wanted is None:
+            watched = self._watched.get(key)
+        if watched is None:
             return
+        wanted, before = watched
+        if model.name == "CompleteMultipartUpload":
+            before()
         context["s3sync_key"] = key
         if not ({"IfMatch", "IfNoneMatch"} & params.keys()):
             params.update(wanted)

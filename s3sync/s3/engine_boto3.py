@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from boto3.s3.transfer import create_transfer_manager
@@ -193,8 +194,14 @@ class Boto3Engine:
         needed = attempt.unasked or self._conditions.needs_head(single_put=single)
         if attempt.condition is None or not needed:
             return
-        self._conditions.emulated = True
-        if etag_of(self._head(put) or {}) != (attempt.condition.if_match or ""):
+        try:
+            found = etag_of(self._head(put) or {})
+        except ClientError:
+            if single and not attempt.unasked and self._conditions.may_be_kept:
+                return  # no right to look: the condition itself has to do
+            raise
+        self._conditions.looked(single_put=single)
+        if found != (attempt.condition.if_match or ""):
             raise _Untrue
 
     def _head(self, put: Put) -> Mapping[str, Any] | None:
@@ -265,7 +272,9 @@ class Boto3Engine:
     def _upload_in_parts(self, put: Put, attempt: _Attempt) -> Stored:
         """Streams a large file from the disk by s3transfer, with the storage's own `transfer_config`."""
         began = time.monotonic()
-        with self._hooks.watching(put.key, self._asking(attempt)) as answer:
+        # Parts may take hours to send: whether the object is still the same has to be seen again at the end.
+        look = partial(self._look_first, put, attempt)
+        with self._hooks.watching(put.key, self._asking(attempt), look) as answer:
             transfer = self._transfer_manager().upload(
                 put.path, self._bucket, put.key, extra_args=write_arguments(put),
                 subscribers=[_Progress(self._progress)],

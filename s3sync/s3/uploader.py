@@ -29,6 +29,10 @@ WINDOW_BYTES = 64 * 1024 * 1024
 Finished = Stored | Refused
 
 
+class Replaced(Exception):
+    """What was stored a moment ago is no longer there: somebody else was faster than the look at it."""
+
+
 class Uploader:
     """The transfer side of one run."""
 
@@ -170,6 +174,8 @@ class Uploader:
         try:
             answer = head_object(target.client, target.bucket, put.key, extra=customer_key(put.parameters.params))
             facts = content_facts(answer) if answer is not None else None
+            if facts is not None and not _is_of(stored, facts):
+                facts = None
             if facts is not None and facts.size == put.size:
                 if facts.etag in (put.md5, put.multipart_etag):
                     return Stored(put, facts.etag, facts.encryption)
@@ -184,6 +190,23 @@ class Uploader:
         message = f"the server answered ETag {stored.etag}, but {put.md5} was sent"
         return Refused(put, "BadDigest", None, message, left=left)
 
+    def look_again(self, stored: Stored) -> tuple[Stored, bool]:
+        """For a file that may have changed while it was streamed: the same with the ETag and size that a HEAD tells,
+        and whether these prove that what is stored is what was hashed.
+
+        Raises Replaced. Ceph RGW 16 answers uploads in parts with an empty ETag: what stood for it was computed.
+        """
+        put, target = stored.put, self._target
+        try:
+            answer = head_object(target.client, target.bucket, put.key, extra=customer_key(put.parameters.params))
+        except (ClientError, BotoCoreError):
+            return stored, False
+        facts = content_facts(answer or {})
+        if answer is None or not _is_of(stored, facts):
+            raise Replaced
+        is_whole = facts.etag_is_md5 and facts.etag in (put.md5, put.multipart_etag)
+        return replace(stored, etag=facts.etag, size=facts.size), is_whole
+
     def _reads_back(self, put: Put) -> bool:
         """Whether an endpoint whose ETags are no MD5 gives back what was sent. Asked once for a target."""
         if self._target.is_aws:
@@ -196,3 +219,6 @@ class Uploader:
         return digest.hexdigest() == put.md5
 
 
+def _is_of(stored: Stored, facts: Head) -> bool:
+    """Whether a HEAD speaks of what was stored, and not of what somebody else has put there since."""
+    return facts.etag == stored.etag or facts.md5 == stored.put.md5
