@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 import sqlite3
 import sys
@@ -12,24 +11,12 @@ from typing import Any
 
 import pytest
 
-SOAK = os.environ.get("S3SYNC_TEST_SOAK") == "1"
 STATE = "state.sqlite3"
 MIXED = "0" * 32
 """In place of an MD5: our own object, which holds the bytes of no file."""
 
 soak = pytest.mark.soak
 """Random tests: small in the default run, large with S3SYNC_TEST_SOAK=1, which `make soak` sets."""
-
-
-def seeds(usual: int, soaked: int) -> list[int]:
-    """The seeds of a random test: `usual` of them by default, `soaked` or S3SYNC_TEST_SEEDS with S3SYNC_TEST_SOAK=1.
-
-    The default run has the same ones each time; S3SYNC_TEST_SEED repeats one.
-    """
-    one = os.environ.get("S3SYNC_TEST_SEED")
-    if one:
-        return [int(one)]
-    return list(range(1, 1 + (int(os.environ.get("S3SYNC_TEST_SEEDS") or soaked) if SOAK else usual)))
 
 
 def say(*what: object) -> None:

@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 
-from tests.agreement import SOAK, chance, lies, md5_of, say, seeds, soak, stored
+from tests.agreement import chance, lies, md5_of, say, soak, stored
 from tests.project import S3_MANIFEST, Code, Project
 from tests.proxy import Proxy, Request, Response, Verdict
 from tests.servers import ON_MOTO
+from tests.soak import SOAK, seeds
 from tests.test_races import MIB, names_without_object
 from tests.zygote import Forked
 

@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from tests.agreement import SOAK, chance, known, lies, say, seeds, soak, stored
+from tests.agreement import chance, known, lies, say, soak, stored
 from tests.project import S3_MANIFEST, Code, Project
 from tests.proxy import Proxy, Request, Response, Verdict
 from tests.servers import ON_MOTO
+from tests.soak import SOAK, seeds
 from tests.test_targets import actions, objects, put, rewrite_requests
 
 MIB = 1024 * 1024

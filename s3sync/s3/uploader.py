@@ -199,7 +199,7 @@ class Uploader:
         put, target = stored.put, self._target
         try:
             answer = head_object(target.client, target.bucket, put.key, extra=customer_key(put.parameters.params))
-        except (ClientError, BotoCoreError):
+        except REMOTE_ERRORS:
             return stored, False
         facts = content_facts(answer or {})
         if answer is None or not _is_of(stored, facts):

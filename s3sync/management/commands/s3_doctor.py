@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Command(SyncCommand):
     help = (
         "Looks for what keeps a project from working on S3: settings, credentials, the bucket and its rules, the code. "
-        "Says of each trouble why it matters and what to type. Changes nothing; --write tries uploads, and removes them."
+        "Says of each trouble why it matters and what to type. Changes nothing, unless it may --write."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
