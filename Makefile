@@ -43,7 +43,7 @@ test: $(VENV)/.installed
 	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --timeout 300 $(ARGS)
 
 soak: $(VENV)/.installed
-	S3SYNC_TEST_SOAK=1 $(BIN)/python -m pytest -m soak -n $(WORKERS) --maxprocesses 4 --timeout 3600 $(ARGS)
+	S3SYNC_TEST_SOAK=1 $(BIN)/python -m pytest -m soak -n $(WORKERS) --maxprocesses 4 --timeout 7200 -s $(ARGS)
 
 lint: ruff mypy contracts
 

@@ -26,6 +26,8 @@ _PAUSE = 0.2
 """Seconds."""
 _PLAIN = re.compile(r"(?!.*(-s3alias|--ol-s3)$)[a-z0-9.-]+\Z")
 """The name of a bucket; what stands for an access point is not what its listings say."""
+_NOT_TAKEN = ("InvalidArgument", "InvalidRequest")
+"""What servers say of a continuation token that they don't know, or no longer."""
 
 
 class BrokenListing(Exception):
@@ -77,6 +79,8 @@ class _Pages(Generic[Item]):
         self.skew = 0.0
         self._closed = threading.Event()
         self._first: Page[Item] | None = None
+        self._last = ""
+        """The key that the latest page ended with."""
 
     def open(self) -> None:
         """Fetches the first page. Raises what botocore raises: this is where wrong credentials and buckets show."""
@@ -124,23 +128,41 @@ class _Pages(Generic[Item]):
                 continue
 
     def _fetch(self, token: str | None) -> Page[Item]:
+        page = self._ask({}) if token is None else self._ask_on(token)
+        if page.next_token is not None and page.next_token == token:
+            raise BrokenListing(f"the listing of {self._bucket} does not go on after {token!r}")
+        if page.objects:
+            self._last = page.objects[-1].key
+        return page
+
+    def _ask_on(self, token: str) -> Page[Item]:
+        """The page of this token; where the server does not know it any more, what comes after the last key."""
+        try:
+            return self._ask({"ContinuationToken": token})
+        except ClientError as error:
+            if not self._last or trouble_of(error).code not in _NOT_TAKEN:
+                raise
+            page = self._ask({"StartAfter": self._last})
+            if page.objects and page.objects[0].key <= self._last:  # it does not know that either
+                raise
+            return page
+
+    def _ask(self, place: Mapping[str, str]) -> Page[Item]:
         for left in reversed(range(_TRIES)):
             self.requests += 1
             try:
-                page = self._parse(self._list(token))
+                page = self._parse(self._list(place))
                 self._check(page)
-                break
+                return page
             except (ElementTree.ParseError, ValueError, KeyError) as error:
                 if not left:
                     raise BrokenListing(f"the listing of {self._bucket} could not be read: {error}") from error
             except ClientError as error:
                 # A token that the server itself has given: what refuses it may be a node that has not heard of it.
-                if token is None or not left or trouble_of(error).http != 400:
+                if not place or not left or trouble_of(error).http != 400:
                     raise
             self._closed.wait(_PAUSE)
-        if page.next_token is not None and page.next_token == token:
-            raise BrokenListing(f"the listing of {self._bucket} does not go on after {token!r}")
-        return page
+        raise AssertionError
 
     def _check(self, page: Page[Item]) -> None:
         """Raises ValueError for a page of something else, as a mixed-up cache gives: it would look like our objects."""
@@ -150,10 +172,8 @@ class _Pages(Generic[Item]):
         if strange is not None:
             raise ValueError(f"it holds {strange!r}, but {self._prefix!r} was asked for")
 
-    def _list(self, token: str | None) -> bytes:
-        arguments = {"Bucket": self._bucket, "Prefix": self._prefix, "EncodingType": "url", **self._ALSO}
-        if token is not None:
-            arguments["ContinuationToken"] = token
+    def _list(self, place: Mapping[str, str]) -> bytes:
+        arguments = {"Bucket": self._bucket, "Prefix": self._prefix, "EncodingType": "url", **self._ALSO, **place}
         self._note_clock(self._client.list_objects_v2(**arguments))
         return self._tap.body
 

@@ -15,7 +15,7 @@ from django.core.exceptions import SuspiciousOperation
 
 from ..core.comparison import Action, Rules
 from ..core.events import Failure, Finding, Outcome, Result, Stopped
-from ..core.objects import RemoteObject
+from ..core.objects import LocalFile, RemoteObject
 from ..core.plan import Entry, Held, Join
 from ..core.scope import Scope
 from ..exceptions import ConfigurationError, RemoteError
@@ -209,12 +209,14 @@ class Push(ABC):
         try:
             key = self.target.key_of(entry.name)
         except SuspiciousOperation:
-            self.run.emit(Outcome(entry.name, None, Action.UPLOAD, Result.FAILED, error=_OUTSIDE))
+            failure = _OUTSIDE
         except Exception as error:  # noqa: BLE001  a storage's own rule for keys may raise anything
             failure = storage_failure(self.target.storage, error)
-            self.run.emit(Outcome(entry.name, None, Action.UPLOAD, Result.FAILED, error=failure))
         else:
             held.add(key, entry)
+            return
+        if isinstance(entry, LocalFile):  # of what is not sent anyway, nobody asks for the key
+            self.run.emit(Outcome(entry.name, None, Action.UPLOAD, Result.FAILED, error=failure))
 
     def is_held_back(self, key: str, name: str) -> bool:
         """The secret guard: a name that tells of a secret, on its way to where everybody can read."""
