@@ -1,7 +1,7 @@
 """How much of a test with chance or size in it is run: a sample by default, all of it with S3SYNC_TEST_SOAK=1.
 
-`make soak` sets that. S3SYNC_TEST_SEEDS says how many seeds or examples are taken, S3SYNC_TEST_SEED=n repeats the run that
-has printed it.
+`make soak` sets that. S3SYNC_TEST_SEEDS says how many seeds or examples are taken; S3SYNC_TEST_SEED=n repeats the run
+that has printed it.
 """
 
 from __future__ import annotations
