@@ -155,7 +155,9 @@ def conditions(draw: st.DrawFn, certain: bool) -> dict[str, dict[str, Any]]:
     for _ in range(draw(st.integers(1, 3))):
         kind = draw(st.sampled_from(["Bool", "String", "Arn"] if certain else [*KINDS]))
         operators, keys = KINDS[kind]
-        operator, key = draw(st.sampled_from(operators)), draw(st.sampled_from(CERTAIN if certain else keys))
+        if certain:
+            keys = NEVER if kind == "Arn" else CERTAIN  # how other values compare with ARNs is written nowhere
+        operator, key = draw(st.sampled_from(operators)), draw(st.sampled_from(keys))
         if draw(st.integers(0, 6)) == 0:
             operator, values = "Null", st.sampled_from(["true", "false", True])
         else:

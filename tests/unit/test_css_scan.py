@@ -296,7 +296,9 @@ def _url_nodes(nodes: Sequence[Any]) -> Iterator[Any]:
             yield node
         elif node.type == "function" and node.lower_name == "url":
             rest = [each for each in node.arguments if each.type not in ("whitespace", "comment")]
-            yield from rest[:1] if rest and rest[0].type == "string" else ()
+            if rest and rest[0].type == "string":
+                yield rest.pop(0)
+            yield from _url_nodes(rest)
         elif node.type == "function":
             yield from _url_nodes(node.arguments)
         elif hasattr(node, "content"):
