@@ -8,11 +8,12 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 RGW = tests/rgw.sh
 
-.PHONY: help demo test lint ruff mypy contracts matrix servers servers-stop clean
+.PHONY: help demo test soak lint ruff mypy contracts matrix servers servers-stop clean
 
 help:
 	@echo "make demo          photos go to a bucket on this machine, before your eyes (ARGS=--serve: look at the site)"
 	@echo "make test          the test suite (ARGS='-k acl -x': arguments for pytest)"
+	@echo "make soak          the tests with chance or long tables in them, at full size: hours (ARGS='-k crash', S3SYNC_TEST_SEEDS=2)"
 	@echo "make lint          ruff, mypy, import-linter"
 	@echo "make matrix        the test suite on each pair of Python and Django that is installed here"
 	@echo "make bench         times whole pushes with both engines (ARGS=--memory: peak memory)"
@@ -40,6 +41,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --timeout 300 $(ARGS)
+
+soak: $(VENV)/.installed
+	S3SYNC_TEST_SOAK=1 $(BIN)/python -m pytest -m soak -n $(WORKERS) --maxprocesses 4 --timeout 7200 -s $(ARGS)
 
 lint: ruff mypy contracts
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
 
 from .core.comparison import Action, Reason
 from .core.events import Event, Finding, Outcome, Result, Stopped
-from .core.report import BUDGET, LOCKED, OK, Report, belongs_in_items, item_as_json
+from .core.report import BUDGET, LOCKED, OK, Report, belongs_in_items, finding_as_json, item_as_json
 from .output import is_beside, open_output, put_in_place
 from .sync.run import Progress
 from .wording import in_bytes, line_for, line_for_finding, lint_summary, shown, summary, title_of
@@ -52,7 +52,7 @@ class Console:
         self._counted: dict[str, int] = defaultdict(int)
         self._planned: Counter[Action] = Counter()
         self._withheld: list[str] | None = [] if verbosity == 0 else None
-        self._spool: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", prefix="s3sync-")  # noqa: SIM115
+        self._spool, self._finding_spool = _spool(), _spool()
         self._result: IO[str] = out if output is None else open_output(output)
 
     @property
@@ -78,6 +78,8 @@ class Console:
             if self._form == "text" and self._verbosity >= 2 and belongs_in_items(event, self._verbosity):
                 self._write(line_for(event))
         elif isinstance(event, Finding):
+            if self._form != "text":
+                self._finding_spool.write(finding_as_json(event) + "\n")
             self._tell(event)
         elif isinstance(event, Stopped):
             self._complain(f"Stopped: {event.detail}.")
@@ -104,26 +106,31 @@ class Console:
             if count > _NAMED and self._verbosity < 2:
                 self._complain(f"and {count - _NAMED:,} more [{code}]; -v 2 names them")
         if self._form == "json":
-            self._spool.seek(0)
-            for piece in report.write_json(line.rstrip("\n") for line in self._spool):
+            for piece in report.write_json(_lines(self._spool), _lines(self._finding_spool)):
                 self._write(piece, end="")
             self._write("")
         elif self._form == "jsonl":
-            self._write(json.dumps({"type": "report", **report.envelope(), "findings": report.findings_as_dicts()}))
+            for piece in report.write_line(_lines(self._finding_spool)):
+                self._write(piece, end="")
+            self._write("")
         else:
             self._conclude(report)
         if self._withheld and report.exit_code not in (OK, LOCKED, BUDGET):
             self._say(self._err, "\n".join(self._withheld) + "\n")
-        self._spool.close()
+        self._close_spools()
         put_in_place(self._result, self._output)
 
     def discard(self) -> None:
         """Leaves no half report behind, where the run could not be brought to an end."""
-        self._spool.close()
+        self._close_spools()
         if self._result is not self._out:
             self._result.close()
             if is_beside(self._result):
                 os.unlink(self._result.name)
+
+    def _close_spools(self) -> None:
+        self._spool.close()
+        self._finding_spool.close()
 
     def _tell(self, finding: Finding) -> None:
         """Findings are the result of a lint, in full; elsewhere they are trouble, and ten of a kind in files enough."""
@@ -207,3 +214,13 @@ class Console:
             except UnicodeEncodeError:  # a terminal, or a cron job, that does not take all characters
                 encoding = getattr(stream, "encoding", None) or "ascii"
                 stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _spool() -> IO[str]:
+    """A place on the disk for what would not fit into memory."""
+    return tempfile.TemporaryFile("w+", encoding="utf-8", prefix="s3sync-")
+
+
+def _lines(spool: IO[str]) -> Iterator[str]:
+    spool.seek(0)
+    return (line.rstrip("\n") for line in spool)

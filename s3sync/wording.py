@@ -123,8 +123,7 @@ def _build_summary(report: Report) -> str:
 
 def lint_summary(report: Report) -> str:
     """A lint in one line."""
-    levels = [finding.level for finding in report.findings]
-    counts = ((levels.count(level), level) for level in ("error", "warning", "info"))
+    counts = ((report.levels[level], level) for level in ("error", "warning", "info"))
     found = ", ".join(f"{count:,} {level}{'s' * (count > 1)}" for count, level in counts if count)
     end = "" if report.exit_code == OK else f" [{report.status}, exit {report.exit_code}]"
     scanned = report.counts["scanned"]

@@ -9,9 +9,9 @@ import socket
 import ssl
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -115,6 +115,9 @@ class Proxy:
         self.requests: list[Request] = []
         self.rule: Rule | None = None
         self.keep_bodies = False
+        self.atomic = False
+        """Writes of one key go one at a time: moto looks at a condition and stores in two steps, S3 in one."""
+        self._writing: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self.errors: list[BaseException] = []
         """What rules raised; the fixture fails a test that leaves any."""
         self._upstream = upstream
@@ -191,7 +194,8 @@ class Proxy:
         if isinstance(verdict, float | int):
             time.sleep(verdict)
         if not isinstance(verdict, Response):
-            answer = upstream.ask(request.method, head + body)
+            with self._writing[request.path] if self.atomic and request.method != "GET" else nullcontext():
+                answer = upstream.ask(request.method, head + body)
             if verdict == "drop-after":
                 return False
             verdict = verdict(answer) if callable(verdict) else answer
@@ -228,13 +232,17 @@ class _Upstream:
                 raise
             return self._exchange(method, message)
 
-    def _exchange(self, method: str, message: bytes) -> Response:
+    def begin(self, message: bytes) -> Stream:
+        """Send a request, or a part of one; where its answer will come."""
         if self._socket is None or self._stream is None:
             self._socket = self._connect()
             self._stream = self._socket.makefile("rb", buffering=1 << 16)
-        stream = self._stream
+        self._socket.sendall(message)
+        return self._stream
+
+    def _exchange(self, method: str, message: bytes) -> Response:
         try:
-            self._socket.sendall(message)
+            stream = self.begin(message)
             head = _read_head(stream)
         except (BrokenPipeError, ConnectionResetError) as error:
             raise _NoAnswer from error

@@ -152,6 +152,8 @@ def test_what_a_proof_proves(answer: Any, expected: Enforcement, proxy: Proxy, b
     seen: set[str] = set()
 
     def rule(request: Request) -> Any:
+        if request.method != "PUT":
+            return None  # a HEAD looks first, as nobody knows yet
         if request.key in seen and request.key == "a":
             return answer
         seen.add(request.key)
@@ -190,7 +192,7 @@ def test_501_about_conditions(proxy: Proxy, bucket: str) -> None:
     [stored] = sent(target, conditions, put_of("a", condition=Condition()))
     assert isinstance(stored, Stored)
     assert Enforcement.REFUSED is conditions.enforcement
-    assert {"PutObject": 2, "HeadObject": 1} == dict(proxy.count())
+    assert {"PutObject": 2, "HeadObject": 2} == dict(proxy.count())
     [refused] = sent(target, conditions, put_of("a", b"other", condition=Condition()))
     assert isinstance(refused, Refused)
     assert refused.conflict
@@ -407,7 +409,8 @@ def test_md5_metadata_is_part_of_the_proof(proxy: Proxy, bucket: str) -> None:
     put.carries_md5 = True
     with uploading(target_of(proxy.server, bucket), Conditions()) as (_, send):
         send(put)
-    assert [put.md5] * 2 == [each.headers.get("x-amz-meta-s3sync-md5") for each in proxy.requests]
+    puts = [each for each in proxy.requests if each.method == "PUT"]
+    assert [put.md5] * 2 == [each.headers.get("x-amz-meta-s3sync-md5") for each in puts]
 
 
 @ON_MOTO

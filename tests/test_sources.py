@@ -102,6 +102,23 @@ def test_two_names_one_key(project: Project, s3: Any, bucket: str, engine: str) 
 
 
 @ON_MOTO
+@pytest.mark.parametrize("left_out", ["--prefix=a/", "--ignore=a\\*", "--ignore=a\\b.txt"])
+def test_backslash_and_delete(project: Project, s3: Any, bucket: str, left_out: str) -> None:
+    """s3_push_media --delete --prefix a/: the object of the file `a\\b.txt` is `a/b.txt`, and its file is there"""
+    for name in ("a\\b.txt", "a\\c/d.txt", "a/e.txt", "..\\..\\out.txt"):
+        project.write(name, b"x")
+    project.push()
+    before = contents(s3, bucket)
+
+    result = project.push("--delete", left_out, "--ignore=..*")
+
+    assert 0 == result.code, result
+    assert 0 == sum(result.counts.get(count, 0) for count in ("deleted", "orphans"))
+    assert {"a/b.txt", "a/c/d.txt", "a/e.txt"} == set(before)
+    assert before == contents(s3, bucket)
+
+
+@ON_MOTO
 @pytest.mark.parametrize("form", ["text", "json", "jsonl"])
 def test_names_that_are_not_utf8(project: Project, s3: Any, bucket: str, form: str) -> None:
     """s3_push_media --format json: each is reported, none crashes the run"""

@@ -69,10 +69,10 @@ class BucketReport(Report):
     schema: str = "s3sync.bucket/1"
     buckets: list[BucketState] = field(default_factory=list)
 
-    def write_json(self, items: Iterable[str]) -> Iterator[str]:
+    def write_json(self, items: Iterable[str], findings: Iterable[str] = ()) -> Iterator[str]:
         """As other reports, with settings as items."""
         told = (item for bucket in self.buckets for item in bucket.as_dicts())
-        return Report.write_json(self, [*items, *(json.dumps(item) for item in told)])
+        return Report.write_json(self, [*items, *(json.dumps(item) for item in told)], findings)
 
 
 def _lines(document: Any) -> list[str]:

@@ -106,6 +106,8 @@ class Join:
                     # A link that leads nowhere stands before its place as a folder: covers may overlap.
                     covers = (*(cover for cover in covers if cover > key), key + "/" if entry.name else key)
                 if obj is not None and obj.key == key and (not entry.folder or entry.reason is Reason.LINK):
+                    if others := self._held.by_key.pop(key, None):  # another name, not passed, has the same key
+                        yield Match(key, tuple(others), obj)
                     obj = next(self._objects, None)
                 yield Match(key, passed=entry)
                 continue

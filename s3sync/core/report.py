@@ -74,7 +74,8 @@ class Report:
     seconds: dict[str, float] = field(default_factory=lambda: {"total": 0.0, "plan": 0.0, "transfer": 0.0})
     error: Failure | None = None
     error_exit: int = OK
-    findings: list[Finding] = field(default_factory=list)
+    levels: Counter[str] = field(default_factory=Counter)
+    """How many findings of each level there were."""
     held_back: bool = False
     """A guard stopped a part of the work."""
     differences: bool = False
@@ -84,7 +85,7 @@ class Report:
     def fold(self, event: Event) -> None:
         """Counts one event."""
         if isinstance(event, Finding):
-            self.findings.append(event)
+            self.levels[event.level] += 1
         elif isinstance(event, Stopped):
             self.stopped = self.stopped or event
         elif isinstance(event, (Judged, Diagnosis)):
@@ -147,22 +148,37 @@ class Report:
             "error": failure_as_dict(self.error),
         }  # fmt: skip
 
-    def write_json(self, items: Iterable[str]) -> Iterator[str]:
-        """The report as one JSON object, in pieces; `items` are JSON texts already, and need not fit into memory."""
+    def write_json(self, items: Iterable[str], findings: Iterable[str] = ()) -> Iterator[str]:
+        """The report as one JSON object, in pieces; what is given are JSON texts, and need not fit into memory."""
         yield json.dumps(self.envelope())[:-1] + ', "items": ['
-        for number, item in enumerate(items):
-            yield (",\n" if number else "\n") + item
-        yield "], " + json.dumps({"findings": self.findings_as_dicts()})[1:]
+        yield from _separated(items, ",\n")
+        yield "], "
+        yield from _findings(findings)
 
-    def findings_as_dicts(self) -> list[dict[str, Any]]:
-        """The findings, for JSON."""
-        return [
-            {
-                "id": found.id, "level": found.level, "name": printable(found.name), "line": found.line,
-                "col": found.col, "detail": printable(found.detail),
-            }
-            for found in self.findings
-        ]  # fmt: skip
+    def write_line(self, findings: Iterable[str]) -> Iterator[str]:
+        """The last one of JSON lines, in pieces."""
+        yield json.dumps({"type": "report", **self.envelope()})[:-1] + ", "
+        yield from _findings(findings)
+
+
+def _findings(findings: Iterable[str]) -> Iterator[str]:
+    """The end of the object."""
+    yield '"findings": ['
+    yield from _separated(findings, ", ")
+    yield "]}"
+
+
+def _separated(texts: Iterable[str], separator: str) -> Iterator[str]:
+    for number, text in enumerate(texts):
+        yield separator + text if number else separator.lstrip(", ") + text
+
+
+def finding_as_json(found: Finding) -> str:
+    """A finding as the report shows it."""
+    return json.dumps({
+        "id": found.id, "level": found.level, "name": printable(found.name), "line": found.line,
+        "col": found.col, "detail": printable(found.detail),
+    })  # fmt: skip
 
 
 def failure_as_dict(failure: Failure | None) -> dict[str, Any] | None:

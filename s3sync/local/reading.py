@@ -78,9 +78,7 @@ def read(
             with os.fdopen(descriptor, "rb", buffering=0) as stream:
                 reading = _read_open(file, stream, before, render, keep, part_sizes, checksums, stop)
                 after = os.fstat(descriptor)
-        if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns) and (
-            render is not None or reading.digest.size == after.st_size
-        ):
+        if _is_same(before, after) and (render is not None or reading.digest.size == after.st_size):
             return reading
         reading.discard()
     raise Restless(file.name)
@@ -107,6 +105,25 @@ def is_unchanged(file: LocalFile) -> bool:
     except OSError:
         return False
     return (status.st_ino, status.st_size, status.st_mtime_ns) == (file.inode, file.size, file.mtime_ns)
+
+
+def is_untouched(file: LocalFile) -> bool:
+    """Whether nothing was done to the file at all: whoever rewrites it in place may set its time back, but not the
+    time of that."""
+    try:
+        status = os.stat(file.path, follow_symlinks=False)
+    except OSError:
+        return False
+    found = status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    return found == (file.inode, file.size, file.mtime_ns, file.ctime_ns)
+
+
+def _is_same(before: os.stat_result, after: os.stat_result) -> bool:
+    """Whether nobody wrote to the open file. Its change time tells of a modification time that was set back; it tells
+    nothing where links were made or taken away, as when another file replaces this one."""
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        return False
+    return before.st_ctime_ns == after.st_ctime_ns or before.st_nlink != after.st_nlink
 
 
 def _read_small(file: LocalFile, descriptor: int, status: os.stat_result) -> tuple[Reading, os.stat_result]:

@@ -137,6 +137,7 @@ class State:
         """Drops the record of an object that we deleted."""
         self._new_known.pop(key, None)
         self._forgotten.add(key)
+        self._flush_if_due()
 
     def fact(self, name: str) -> str | None:
         """What was found out about the target itself."""
@@ -175,7 +176,7 @@ class State:
             self._database.close()
 
     def _flush_if_due(self) -> None:
-        due = len(self._new_fingerprints) + len(self._new_known)
+        due = len(self._new_fingerprints) + len(self._new_known) + len(self._forgotten)
         if due >= 4 * _BATCH or (due % 64 == 0 and time.monotonic() - self._flushed > 1.0):
             self.flush()
 

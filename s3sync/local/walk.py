@@ -6,6 +6,7 @@ sort like UTF-8's bytes, so names need no encoding; names that are not UTF-8 hav
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -27,6 +28,7 @@ NOT_UTF8 = Failure("NotUTF8", hint="S3 keys are UTF-8: rename the file", message
 TOO_DEEP = Failure("TooDeep", hint="folders are nested more than 400 deep: push a folder within by --source")
 _DEEPEST = 400
 """Levels; each takes two of the frames that Python allows."""
+PATH_TOO_LONG = Failure("PathTooLong", hint="push a folder within by --source", message="the path can't be opened")
 TOO_LONG = Failure("KeyTooLongError", hint="rename the file: a key has at most 1,024 bytes of UTF-8")
 
 
@@ -75,8 +77,7 @@ class Walk:
             yield Passed(name[:-1], Reason.VANISHED, folder=True)
             return
         except OSError as error:
-            self.complete = False
-            yield Passed(name[:-1], failure=unreadable(error), folder=True)
+            yield self._closed(name[:-1], error)
             return
         regular: list[_Found] = []
         odd: list[_Found] = []
@@ -98,6 +99,10 @@ class Walk:
     def _set_aside(self, root: str, item: _Found, parent: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry]:
         """Walks an entry that has no place among the keys: files are held, the rest is passed."""
         name = parent + item.entry.name
+        if "\\" in name and self._is_out_of_scope(item, name):
+            # Its object lies where other names are in scope: it is no orphan there.
+            self.hold(Passed(name, Reason.IGNORED, folder=item.order.endswith("/")))
+            return
         below: Iterable[Entry | None]
         if item.folder or item.entry.is_symlink():
             below = self._branch(root, item, name, above)
@@ -114,6 +119,13 @@ class Walk:
                 if isinstance(entry, Passed):
                     yield replace(entry, storable=False)
 
+    def _is_out_of_scope(self, item: _Found, name: str) -> bool:
+        if not _is_utf8(name):
+            return False
+        if item.order.endswith("/"):
+            return self.scope.leaves_out_folder(name)
+        return not name.startswith(self.scope.prefix)
+
     def _branch(self, root: str, item: _Found, name: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry]:
         """A folder, or a link: followed where it stays inside the root, or the user said so; never in a circle."""
         linked = not item.folder
@@ -128,8 +140,7 @@ class Walk:
             elif isinstance(error, FileNotFoundError):
                 yield Passed(name, Reason.VANISHED, folder=True)
             else:
-                self.complete = False
-                yield Passed(name, failure=unreadable(error), folder=True)
+                yield self._closed(name, error)
             return
         if not stat.S_ISDIR(status.st_mode):
             if allowed and not stat.S_ISLNK(status.st_mode):
@@ -157,7 +168,18 @@ class Walk:
         except FileNotFoundError:
             return Passed(name, Reason.VANISHED)
         except OSError as error:
-            return Passed(name, failure=unreadable(error))
+            return Passed(name, failure=self._failure(name, error))
+
+    def _closed(self, name: str, error: OSError) -> Passed:
+        """A folder that can't be looked into. No object lies below one whose name alone is too long for a key."""
+        failure = self._failure(name, error)
+        self.complete = self.complete and failure is TOO_LONG
+        return Passed(name, failure=failure, folder=True)
+
+    def _failure(self, name: str, error: OSError) -> Failure:
+        if error.errno != errno.ENAMETOOLONG:
+            return unreadable(error)
+        return TOO_LONG if self._too_long(name) else PATH_TOO_LONG
 
     def _file(self, name: str, path: str, status: os.stat_result) -> Entry | None:
         if not name.startswith(self.scope.prefix):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from xml.sax.saxutils import unescape
 
+from .errors import STALE
 from .transfer import Completion, HandedOver, Put, Refused, Stored
 from .wire import Connection
 
@@ -16,9 +17,14 @@ def outcome(put: Put, answer: Connection) -> Completion:
         encryption = headers.get("x-amz-server-side-encryption")
         if "x-amz-server-side-encryption-customer-algorithm" in headers:
             encryption = "SSE-C"
-        return Stored(put, headers.get("etag", "").strip('"'), encryption)
-    if answer.status == 403 and element(answer.body, "Code") == "AccessDenied":
+        etag = headers.get("etag", "").strip('"')
+        # Every S3 gives an ETag; a sign-in page does not.
+        return Stored(put, etag, encryption) if etag else HandedOver(put, "no-etag")
+    code = element(answer.body, "Code") if answer.status in (400, 403) else ""
+    if code == "AccessDenied" and answer.status == 403:
         return Refused(put, "AccessDenied", 403, element(answer.body, "Message"))
+    if code in STALE:
+        return HandedOver(put, "stale")
     return HandedOver(put, str(answer.status))
 
 

@@ -8,19 +8,16 @@ enforces both on PutObject, but wants the ETag of `If-Match` without quotes, and
 from __future__ import annotations
 
 import contextlib
-import itertools
-import threading
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from .errors import Trouble
+from .hooks import Hooks
 from .transfer import Condition
 
 _UNWANTED = frozenset({"NotImplemented", "InvalidArgument", "InvalidRequest"})
-_numbers = itertools.count()
 
 
 class Enforcement(str, Enum):
@@ -71,10 +68,14 @@ class Conditions:
         return condition_arguments(condition, bare=self.bare_etags if bare is None else bare)
 
     def needs_head(self, *, single_put: bool) -> bool:
-        """Whether a HEAD has to look before a write, as the server would not."""
+        """Whether a HEAD has to look before a write, as the server would not, or might not: nobody knows yet."""
         if self._not_kept:
             return True
-        return not self.everywhere and not single_put
+        return not self.everywhere and (self.enforcement is Enforcement.UNPROVEN or not single_put)
+
+    def looked(self, *, single_put: bool) -> None:
+        """Notes that a HEAD has looked; for the one PUT that is to prove conditions, it was only care."""
+        self.emulated = self.emulated or not single_put or self._not_kept
 
     @property
     def summary(self) -> str:
@@ -84,57 +85,40 @@ class Conditions:
         return "enforced" if self.everywhere or self.enforcement is Enforcement.ENFORCED else "off"
 
     @property
+    def may_be_kept(self) -> bool:
+        """Whether nothing is known against a condition on PutObject."""
+        return not self._not_kept
+
+    @property
     def _not_kept(self) -> bool:
         return self.enforcement in (Enforcement.IGNORED, Enforcement.REFUSED)
 
 
-class KeyedHooks:
+class KeyedHooks(Hooks):
     """Reaches calls that others make with the shared client, by their Key: s3transfer's, and an overridden `_save`'s.
 
     Adds the arguments of a condition, for which s3transfer has no place, and keeps the answer, which it throws away.
     """
 
     def __init__(self, client: Any) -> None:
-        self._watched: dict[str, dict[str, str]] = {}
+        self._watched: dict[str, tuple[dict[str, str], Callable[[], None]]] = {}
         self._answers: dict[str, Mapping[str, Any]] = {}
-        self.left: set[str] = set()
-        """Keys of uploads that failed, and whose parts stay: there is no right to remove them."""
-        self._lock = threading.Lock()
-        self._clients: weakref.WeakSet[Any] = weakref.WeakSet()
-        # botocore ignores a handler whose id it has already: another run's hooks may be on the same client.
-        number = next(_numbers)
-        self._handlers: list[tuple[str, Callable[..., None], str]] = []
+        handlers: list[tuple[str, Callable[..., None]]] = []
         for operation in ("PutObject", "CompleteMultipartUpload"):
-            name = f"{operation}-{number}"
-            self._handlers.append((f"before-parameter-build.s3.{operation}", self._add, f"s3sync-add-{name}"))
-            self._handlers.append((f"after-call.s3.{operation}", self._keep, f"s3sync-keep-{name}"))
-        operation = "AbortMultipartUpload"
-        self._handlers.append((f"before-parameter-build.s3.{operation}", self._note, f"s3sync-note-{number}"))
-        self._handlers.append((f"after-call.s3.{operation}", self._aborted, f"s3sync-aborted-{number}"))
-        self.attach(client)
-
-    def attach(self, client: Any) -> None:
-        """Reaches this client's calls too; once is enough, more do no harm."""
-        with self._lock:
-            if client in self._clients:
-                return
-            self._clients.add(client)
-            for event, handler, unique_id in self._handlers:
-                client.meta.events.register(event, handler, unique_id=unique_id)
-
-    def close(self) -> None:
-        """Leaves all clients."""
-        with self._lock:
-            for client in self._clients:
-                for event, _, unique_id in self._handlers:
-                    client.meta.events.unregister(event, unique_id=unique_id)
-            self._clients.clear()
+            handlers.append((f"before-parameter-build.s3.{operation}", self._add))
+            handlers.append((f"after-call.s3.{operation}", self._keep))
+        super().__init__(client, *handlers)
 
     @contextlib.contextmanager
-    def watching(self, key: str, arguments: dict[str, str]) -> Iterator[Callable[[], Mapping[str, Any]]]:
-        """Within it, writes of this key carry the arguments; it gives a function that returns the last answer."""
+    def watching(
+        self, key: str, arguments: dict[str, str], before: Callable[[], None] = lambda: None
+    ) -> Iterator[Callable[[], Mapping[str, Any]]]:
+        """Within it, writes of this key carry the arguments; it gives a function that returns the last answer.
+
+        `before` is called before an upload in parts is completed, and what it raises stops that.
+        """
         with self._lock:
-            self._watched[key] = arguments
+            self._watched[key] = arguments, before
         try:
             yield lambda: self._answers.get(key, {})
         finally:
@@ -142,23 +126,18 @@ class KeyedHooks:
                 self._watched.pop(key, None)
                 self._answers.pop(key, None)
 
-    def _add(self, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+    def _add(self, params: dict[str, Any], context: dict[str, Any], model: Any, **_: Any) -> None:
         key = params.get("Key", "")
         with self._lock:
-            wanted = self._watched.get(key)
-        if wanted is None:
+            watched = self._watched.get(key)
+        if watched is None:
             return
+        wanted, before = watched
+        if model.name == "CompleteMultipartUpload":
+            before()
         context["s3sync_key"] = key
         if not ({"IfMatch", "IfNoneMatch"} & params.keys()):
             params.update(wanted)
-
-    @staticmethod
-    def _note(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-        context["s3sync_key"] = params.get("Key", "")
-
-    def _aborted(self, http_response: Any, context: dict[str, Any], **_: Any) -> None:
-        if http_response.status_code == 403:
-            self.left.add(context["s3sync_key"])
 
     def _keep(self, parsed: Mapping[str, Any], context: dict[str, Any], **_: Any) -> None:
         key = context.get("s3sync_key")

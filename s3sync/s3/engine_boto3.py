@@ -10,19 +10,22 @@ import contextlib
 import copy
 import random
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from boto3.s3.transfer import create_transfer_manager
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from django.core.files import File
 from s3transfer.exceptions import CancelledError
 
+from .attempts import Attempt, Cancelled, Conflict, NothingStored, Untrue
 from .conditions import Conditions, Enforcement, KeyedHooks
-from .errors import THROTTLING, TRANSIENT, Trouble, trouble_of
+from .errors import REMOTE_ERRORS, THROTTLING, TRANSIENT, Trouble, WrongAnswer, trouble_of
 from .objects import content_facts, content_md5, customer_key, encryption_of, etag_of, head_object, write_arguments
+from .parts import Parts, is_confirmed
 from .target import Target
 from .transfer import Condition, Deliver, Put, Refused, Stored
 
@@ -31,38 +34,6 @@ _TRIES = 6
 _THROTTLED_TRIES = 10
 """A server that asks for patience gets it, about a minute; one that fails, some seconds."""
 _LARGE_AT_ONCE = 4
-
-
-class _Conflict(Exception):
-    """Another object is under the key."""
-
-
-class _Untrue(Exception):
-    """A HEAD has shown that the condition does not hold."""
-
-
-class NothingStored(Exception):
-    """The storage's own `_save` said that all is well, but there is no object."""
-
-
-class Cancelled(Exception):
-    """The run is ending; the object was not sent."""
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """Where one object stands: what is asked of the server, and what was tried before."""
-
-    condition: Condition | None
-    bare: bool
-    """Whether `If-Match` goes without quotes."""
-    number: int = 0
-    asked: bool = False
-    """Whether the request carried the condition."""
-    unasked: bool = False
-    """The server has refused the condition's header: this time a HEAD looks instead."""
-    other_form: bool = False
-    """This is not the form of `If-Match` that the target was known to want."""
 
 
 class Boto3Engine:
@@ -86,6 +57,7 @@ class Boto3Engine:
         self._cancelled = threading.Event()
         self._transfers: set[Any] = set()
         self._hooks = KeyedHooks(self._client)
+        self._parts = Parts(self._client, self._bucket)
 
     def submit(self, put: Put) -> None:
         """Queues one object."""
@@ -107,6 +79,7 @@ class Boto3Engine:
         if self._manager is not None:
             self._manager.shutdown(cancel=True)
         self._hooks.close()
+        self._parts.close()
 
     def _deliver_cancelled(self, future: Future[None], put: Put) -> None:
         if future.cancelled():
@@ -116,50 +89,57 @@ class Boto3Engine:
         """The worker: whatever happens becomes a completion."""
         try:
             stored = self._store(put)
-        except _Conflict:
+        except Conflict:
             self._deliver(Refused(put, "PreconditionFailed", 412, "another object is under this key", conflict=True))
         except Cancelled:
             self._deliver(Refused(put, "Cancelled", None, "the run ended before it was sent"))
         except Exception as error:  # noqa: BLE001  the worker's boundary
             trouble = trouble_of(error)
-            left = put.key in self._hooks.left
+            left = self._parts.are_left(put.key)
             self._deliver(Refused(put, trouble.code, trouble.http, trouble.message, parts_left=left))
         else:
             self._deliver(stored)
 
     def _store(self, put: Put) -> Stored:
-        attempt = _Attempt(put.condition, self._conditions.bare_etags)
+        attempt = Attempt(put.condition, self._conditions.bare_etags)
         for number in range(_THROTTLED_TRIES):
             attempt.number, attempt.asked = number, False
             try:
                 self._look_first(put, attempt)
                 self._stop_if_cancelled()
                 stored = self._send(put, attempt)
-            except (_Untrue, ClientError, BotoCoreError, OSError) as error:
+            except (Untrue, *REMOTE_ERRORS, OSError) as error:
                 found = self._after(error, put, attempt)
                 if found is not None:
                     return found
             else:
                 self._learn(attempt)
                 return stored
-        raise _Conflict
+        raise Conflict
 
-    def _learn(self, attempt: _Attempt) -> None:
+    def _learn(self, attempt: Attempt) -> None:
         """What the server has shown by taking the object at last."""
         if attempt.unasked:
             self._conditions.enforcement = Enforcement.REFUSED  # Backblaze B2 knows no conditional headers
         if attempt.other_form and attempt.asked and attempt.condition and not attempt.condition.is_new:
             self._conditions.bare_etags = attempt.bare
 
-    def _after(self, error: Exception, put: Put, attempt: _Attempt) -> Stored | None:
+    def _after(self, error: Exception, put: Put, attempt: Attempt) -> Stored | None:
         """What to make of a failed try: None to try again as `attempt` says now, or ours is stored. Else raises."""
-        trouble = Trouble("PreconditionFailed", None, "") if isinstance(error, _Untrue) else trouble_of(error)
+        trouble = Trouble("PreconditionFailed", None, "") if isinstance(error, Untrue) else trouble_of(error)
         if attempt.condition is not None and trouble.code in _CONDITION_CODES:
             return self._resolve(error, trouble, put, attempt, attempt.condition)
         if trouble.http == 501 and attempt.asked and not self._conditions.everywhere:
             attempt.unasked = True
             return None
-        tries = _THROTTLED_TRIES if trouble.code in THROTTLING else _TRIES if trouble.code in TRANSIENT else 1
+        if put.multipart_etag is not None and trouble.code == "NoSuchUpload":
+            # The answer that said so answers a second try: the first may have completed it. Else somebody aborted it.
+            answer = self._head(put)
+            if answer is not None and self._holds_our_bytes(put, answer):
+                return Stored(put, etag_of(answer), encryption_of(answer))
+        # The listing came over TLS, so its certificates are good: garbage on the wire passes.
+        passes = trouble.code in TRANSIENT or trouble.code in ("NoSuchUpload", "TLS")
+        tries = _THROTTLED_TRIES if trouble.code in THROTTLING else _TRIES if passes else 1
         if attempt.number + 1 >= tries:
             raise error
         self._wait(attempt.number, trouble)
@@ -176,28 +156,34 @@ class Boto3Engine:
         if self._cancelled.wait(min(delay, 30.0)):
             raise Cancelled
 
-    def _look_first(self, put: Put, attempt: _Attempt) -> None:
+    def _look_first(self, put: Put, attempt: Attempt) -> None:
         """Where the server would not look at the condition, a HEAD does, as late as possible."""
         self._stop_if_cancelled()
         single = put.multipart_etag is None and not self._target.saves_itself
         needed = attempt.unasked or self._conditions.needs_head(single_put=single)
         if attempt.condition is None or not needed:
             return
-        self._conditions.emulated = True
-        if etag_of(self._head(put) or {}) != (attempt.condition.if_match or ""):
-            raise _Untrue
+        try:
+            found = etag_of(self._head(put) or {})
+        except ClientError:
+            if single and not attempt.unasked and self._conditions.may_be_kept:
+                return  # no right to look: the condition itself has to do
+            raise
+        self._conditions.looked(single_put=single)
+        if found != (attempt.condition.if_match or ""):
+            raise Untrue
 
     def _head(self, put: Put) -> Mapping[str, Any] | None:
         return head_object(self._client, self._bucket, put.key, extra=customer_key(put.parameters.params))
 
-    def _asking(self, attempt: _Attempt) -> dict[str, str]:
+    def _asking(self, attempt: Attempt) -> dict[str, str]:
         """The arguments of this try's condition."""
         asked = {} if attempt.unasked else self._conditions.arguments(attempt.condition, bare=attempt.bare)
         attempt.asked = bool(asked)
         return asked
 
     def _resolve(
-        self, error: Exception, trouble: Trouble, put: Put, attempt: _Attempt, condition: Condition
+        self, error: Exception, trouble: Trouble, put: Put, attempt: Attempt, condition: Condition
     ) -> Stored | None:
         """What a refused condition means: ours is stored already, or what to try next; else a conflict."""
         if trouble.code in ("ConditionalRequestConflict", "409") and attempt.number < 2:
@@ -206,17 +192,17 @@ class Boto3Engine:
         answer = self._head(put)
         if answer is None:
             if trouble.code != "NoSuchKey" and condition.is_new and attempt.number >= 2:
-                raise _Conflict
+                raise Conflict
             attempt.condition = Condition()
             return None
         if self._holds_our_bytes(put, answer):
             return Stored(put, etag_of(answer), encryption_of(answer))
         if condition.if_match is None or etag_of(answer) != condition.if_match:
-            raise _Conflict
+            raise Conflict
         self._try_again_though_refused(error, trouble, attempt)
         return None
 
-    def _try_again_though_refused(self, error: Exception, trouble: Trouble, attempt: _Attempt) -> None:
+    def _try_again_though_refused(self, error: Exception, trouble: Trouble, attempt: Attempt) -> None:
         """The object still has the listed ETag: a server may want it in its other form. Never twice for one object."""
         if trouble.http == 412 and attempt.asked:
             if attempt.other_form or self._conditions.everywhere:
@@ -225,7 +211,7 @@ class Boto3Engine:
         elif attempt.number + 1 < _TRIES:
             self._wait(attempt.number, trouble)
         else:
-            raise _Conflict if isinstance(error, _Untrue) else error
+            raise Conflict if isinstance(error, Untrue) else error
 
     def _holds_our_bytes(self, put: Put, answer: Mapping[str, Any]) -> bool:
         facts = content_facts(answer)
@@ -235,7 +221,7 @@ class Boto3Engine:
             return True
         return (facts.etag == put.md5 and facts.etag_is_md5) or facts.md5 == put.md5
 
-    def _send(self, put: Put, attempt: _Attempt) -> Stored:
+    def _send(self, put: Put, attempt: Attempt) -> Stored:
         if self._target.saves_itself:
             return self._save(put, attempt)
         if put.multipart_etag is not None:
@@ -246,11 +232,18 @@ class Boto3Engine:
             answer = self._client.put_object(
                 Bucket=self._bucket, Key=put.key, Body=body, ContentMD5=content_md5(put.md5), **arguments
             )
+        if not etag_of(answer):
+            answer = self._head(put) or {}
+            if not self._holds_our_bytes(put, answer):
+                raise WrongAnswer(operation="PutObject", missing="an ETag")
         return Stored(put, etag_of(answer), encryption_of(answer))
 
-    def _upload_in_parts(self, put: Put, attempt: _Attempt) -> Stored:
+    def _upload_in_parts(self, put: Put, attempt: Attempt) -> Stored:
         """Streams a large file from the disk by s3transfer, with the storage's own `transfer_config`."""
-        with self._hooks.watching(put.key, self._asking(attempt)) as answer:
+        began = time.monotonic()
+        # Parts may take hours to send: whether the object is still the same has to be seen again at the end.
+        look = partial(self._look_first, put, attempt)
+        with self._hooks.watching(put.key, self._asking(attempt), look) as answer:
             transfer = self._transfer_manager().upload(
                 put.path, self._bucket, put.key, extra_args=write_arguments(put),
                 subscribers=[_Progress(self._progress)],
@@ -262,12 +255,17 @@ class Boto3Engine:
                 transfer.result()
             except CancelledError as error:
                 raise Cancelled from error
+            except KeyError as error:  # s3transfer has looked for an UploadId or a part's ETag
+                raise WrongAnswer(operation="An upload in parts", missing=str(error)) from error
             finally:
                 self._transfers.discard(transfer)
+                self._parts.clear(put.key, began)
+            if not is_confirmed(answer()):
+                raise WrongAnswer(operation="CompleteMultipartUpload", missing="an ETag")
             # Ceph RGW 16 answers a CompleteMultipartUpload with an empty ETag.
             return Stored(put, etag_of(answer()) or str(put.multipart_etag), encryption_of(answer()))
 
-    def _save(self, put: Put, attempt: _Attempt) -> Stored:
+    def _save(self, put: Put, attempt: Attempt) -> Stored:
         """The storage's own way."""
         name = put.name if self._target.has_own_keys else self._target.name_of(put.key)
         self._hooks.attach(self._target.storage.bucket.meta.client)  # an overridden `connection` may have several

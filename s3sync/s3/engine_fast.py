@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 ENOUGH = 32
 """So many objects in a row handed over for one and the same cause: the fast way is not for this target."""
-NO_VERDICT = ("429", "503", "cancelled", "not-fast")
+NO_VERDICT = ("429", "503", "cancelled", "not-fast", "stale")
 """Causes that say nothing about the target, however often they come."""
 MOST_PARAMETERS = 64
 """So many sets of write parameters are proven. Whoever has more has some for each key, and proving costs more than it

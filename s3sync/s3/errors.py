@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from .explanations import explanation_of, without_secrets
 
@@ -26,11 +27,21 @@ THROTTLING = frozenset({
 })  # fmt: skip
 DOWN = THROTTLING | {"Unreachable"}
 """After so many tries, these say that the server serves nobody at the moment."""
-TRANSIENT = THROTTLING | {"InternalError", "RequestTimeout", "500", "502", "504", "Unreachable", "OperationAborted"}
+TRANSIENT = THROTTLING | {
+    "InternalError", "RequestTimeout", "500", "502", "504", "Unreachable", "OperationAborted", "WrongAnswer",
+}  # fmt: skip
 """Trouble that a later try may not meet."""
+STALE = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidToken"})
+"""The credentials were good, and are not any more."""
 
 
-REMOTE_ERRORS = (ClientError, BotoCoreError)
+class WrongAnswer(BotoCoreError):
+    """A 200 that S3 can't have given: something on the way has answered in its place, or lost what S3 said."""
+
+    fmt = "{operation} was answered with 200, but not as S3 does: {missing} is missing"
+
+
+REMOTE_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
 """Whatever a call of a client raises."""
 
 
@@ -56,10 +67,15 @@ _LOCAL = (
     (boto.ProfileNotFound, "ProfileNotFound"),
     (boto.NoRegionError, "NoRegion"),
     (boto.ParamValidationError, "ParamValidationError"),
+    ((WrongAnswer, ResponseParserError), "WrongAnswer"),
     (boto.SSLError, "TLS"),
     (boto.HTTPClientError, "Unreachable"),
     (boto.ConnectionError, "Unreachable"),
 )
+
+
+_BROKEN_OFF = re.compile(r"EOF|connection has been closed|BAD_RECORD_MAC|DECRYPTION_FAILED|RECORD_LAYER_FAILURE", re.I)
+"""How OpenSSL says that a connection broke, which has nothing to do with certificates."""
 
 
 def operation_of(error: BaseException) -> str | None:
@@ -77,9 +93,11 @@ def trouble_of(error: BaseException) -> Trouble:
         return Trouble(
             str(details.get("Code", "Unknown")), metadata.get("HTTPStatusCode"),
             without_secrets(str(details.get("Message") or "")),
-            float(after) if after.isdigit() else None,
+            float(after) if after.isdecimal() else None,
             str(details.get("Region") or headers.get("x-amz-bucket-region") or ""),
         )  # fmt: skip
+    if isinstance(error, boto.SSLError) and _BROKEN_OFF.search(str(error)):
+        return Trouble("Unreachable", None, _first_line(error), kind=boto.ConnectionClosedError.__name__)
     for kind, code in _LOCAL:
         if isinstance(error, kind):
             return Trouble(code, None, _first_line(error), kind=type(error).__name__)

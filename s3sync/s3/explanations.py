@@ -59,6 +59,8 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "ProxyConnectionError": "the proxy does not answer: check HTTPS_PROXY, NO_PROXY and the storage's proxies",
     "ConnectionClosedError": "the endpoint has closed the connection: run again; if it stays so, check that "
     "endpoint_url has the right scheme and port",
+    "WrongAnswer": "something has answered in S3's place, such as a proxy or a sign-in page: check endpoint_url and "
+    "what stands before it, and run again",
     # Who asks
     "InvalidAccessKeyId": "this access key is not known to the server: check AWS_ACCESS_KEY_ID and endpoint_url",
     "SignatureDoesNotMatch": "the secret key does not belong to the access key, or a proxy changes requests: check "

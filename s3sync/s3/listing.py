@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,12 +13,21 @@ from urllib.parse import unquote_plus
 from xml.etree import ElementTree
 
 from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ClientError
 
 from ..core.objects import RemoteObject
+from ..core.plan import Keyed
 from .detached import with_session
+from .errors import trouble_of
 
 _EMPTY = b'<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"></ListBucketResult>'
-_TRIES = 3
+_TRIES = 4
+_PAUSE = 0.2
+"""Seconds."""
+_PLAIN = re.compile(r"(?!.*(-s3alias|--ol-s3)$)[a-z0-9.-]+\Z")
+"""The name of a bucket; what stands for an access point is not what its listings say."""
+_NOT_TAKEN = ("InvalidArgument", "InvalidRequest")
+"""What servers say of a continuation token that they don't know, or no longer."""
 
 
 class BrokenListing(Exception):
@@ -38,7 +48,7 @@ class Listed(NamedTuple):
     """Canonical id; None where the server does not tell."""
 
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", bound=Keyed)
 _Contents = Iterator[tuple[str, dict[str, str], ElementTree.Element]]
 """Of each object its key, decoded, the texts of its elements and its own element."""
 
@@ -46,10 +56,10 @@ _Contents = Iterator[tuple[str, dict[str, str], ElementTree.Element]]
 class Page(Generic[Item]):
     """One page of at most 1,000 objects."""
 
-    __slots__ = ("next_token", "objects")
+    __slots__ = ("bucket", "next_token", "objects")
 
-    def __init__(self, objects: list[Item], next_token: str | None) -> None:
-        self.objects, self.next_token = objects, next_token
+    def __init__(self, objects: list[Item], next_token: str | None, bucket: str) -> None:
+        self.objects, self.next_token, self.bucket = objects, next_token, bucket
 
 
 class _Pages(Generic[Item]):
@@ -69,6 +79,8 @@ class _Pages(Generic[Item]):
         self.skew = 0.0
         self._closed = threading.Event()
         self._first: Page[Item] | None = None
+        self._last = ""
+        """The key that the latest page ended with."""
 
     def open(self) -> None:
         """Fetches the first page. Raises what botocore raises: this is where wrong credentials and buckets show."""
@@ -116,23 +128,52 @@ class _Pages(Generic[Item]):
                 continue
 
     def _fetch(self, token: str | None) -> Page[Item]:
+        page = self._ask({}) if token is None else self._ask_on(token)
+        if page.next_token is not None and page.next_token == token:
+            raise BrokenListing(f"the listing of {self._bucket} does not go on after {token!r}")
+        if page.objects:
+            self._last = page.objects[-1].key
+        return page
+
+    def _ask_on(self, token: str) -> Page[Item]:
+        """The page of this token; where the server does not know it any more, what comes after the last key."""
+        try:
+            return self._ask({"ContinuationToken": token})
+        except ClientError as error:
+            if not self._last or trouble_of(error).code not in _NOT_TAKEN:
+                raise
+            page = self._ask({"StartAfter": self._last})
+            if page.objects and page.objects[0].key <= self._last:  # it does not know that either
+                raise
+            return page
+
+    def _ask(self, place: Mapping[str, str]) -> Page[Item]:
         for left in reversed(range(_TRIES)):
             self.requests += 1
-            body = self._list(token)
             try:
-                page = self._parse(body)
-                break
+                page = self._parse(self._list(place))
+                self._check(page)
+                return page
             except (ElementTree.ParseError, ValueError, KeyError) as error:
                 if not left:
                     raise BrokenListing(f"the listing of {self._bucket} could not be read: {error}") from error
-        if page.next_token is not None and page.next_token == token:
-            raise BrokenListing(f"the listing of {self._bucket} does not go on after {token!r}")
-        return page
+            except ClientError as error:
+                # A token that the server itself has given: what refuses it may be a node that has not heard of it.
+                if not place or not left or trouble_of(error).http != 400:
+                    raise
+            self._closed.wait(_PAUSE)
+        raise AssertionError
 
-    def _list(self, token: str | None) -> bytes:
-        arguments = {"Bucket": self._bucket, "Prefix": self._prefix, "EncodingType": "url", **self._ALSO}
-        if token is not None:
-            arguments["ContinuationToken"] = token
+    def _check(self, page: Page[Item]) -> None:
+        """Raises ValueError for a page of something else, as a mixed-up cache gives: it would look like our objects."""
+        if page.bucket and page.bucket != self._bucket and _PLAIN.match(self._bucket):
+            raise ValueError(f"it is that of {page.bucket}")
+        strange = next((each.key for each in page.objects if not each.key.startswith(self._prefix)), None)
+        if strange is not None:
+            raise ValueError(f"it holds {strange!r}, but {self._prefix!r} was asked for")
+
+    def _list(self, place: Mapping[str, str]) -> bytes:
+        arguments = {"Bucket": self._bucket, "Prefix": self._prefix, "EncodingType": "url", **self._ALSO, **place}
         self._note_clock(self._client.list_objects_v2(**arguments))
         return self._tap.body
 
@@ -199,7 +240,7 @@ def parse_page(body: bytes) -> Page[RemoteObject]:
         RemoteObject(key, int(found["Size"]), found.get("ETag", "").strip('"'), found.get("LastModified", ""))
         for key, found, _ in _contents(root, namespace, ("Key", "Size", "ETag", "LastModified"))
     ]
-    return Page(objects, _next_token(root, namespace))
+    return Page(objects, _next_token(root, namespace), root.findtext(namespace + "Name") or "")
 
 
 def parse_owned_page(body: bytes) -> Page[Listed]:
@@ -213,7 +254,7 @@ def parse_owned_page(body: bytes) -> Page[Listed]:
         )
         for key, found, element in _contents(root, namespace, ("Key", "Size", "ETag", "LastModified", "StorageClass"))
     ]  # fmt: skip
-    return Page(objects, _next_token(root, namespace))
+    return Page(objects, _next_token(root, namespace), root.findtext(namespace + "Name") or "")
 
 
 def _root(body: bytes) -> tuple[ElementTree.Element, str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from .errors import trouble_of
+from .errors import WrongAnswer, trouble_of
 from .objects import MD5_METADATA, customer_key, etag_of
 from .target import Target
 
@@ -91,7 +91,10 @@ def mend(target: Target, key: str, wanted: Mapping[str, Any], answer: Mapping[st
             # Ceph RGW 16 wants the ETag of a condition without its quotes.
             if form == etag or trouble_of(error).http != 412 or target.is_aws:
                 raise
-    return etag_of(copied.get("CopyObjectResult", {})) or etag
+    new = etag_of(copied.get("CopyObjectResult", {}))
+    if not new:
+        raise WrongAnswer(operation="CopyObject", missing="an ETag")
+    return new
 
 
 def _comparable(header: str, value: Any) -> Any:
@@ -113,6 +116,8 @@ def _grants(target: Target, key: str, *, may_lack: bool = False) -> list[Mapping
         if may_lack and trouble_of(error).http in (405, 501):
             return []  # R2, B2: there are no ACLs that a copy could lose
         raise
+    if "Owner" not in acl and "Grants" not in acl:  # to take it for an empty one would lose what there is
+        raise WrongAnswer(operation="GetObjectAcl", missing="the ACL")
     owner = acl.get("Owner", {}).get("ID")
     grants: list[Mapping[str, Any]] = acl.get("Grants", [])
     # Grants that are sent replace the owner's own too, so either all are sent, or none is worth it.

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import base64
 import gzip
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from ..core.objects import Head
-from .errors import trouble_of
+from .errors import WrongAnswer, trouble_of
 from .transfer import Put
 
 MD5_METADATA = "s3sync-md5"
 """User metadata that names the MD5 of an object whose ETag does not."""
 
 _CHECKSUMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
+_TRIES = 3
 _CUSTOMER_KEY = ("SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5")
 
 
@@ -44,14 +46,17 @@ def head_object(
     arguments: dict[str, Any] = {"Bucket": bucket, "Key": key, **(extra or {})}
     if checksums:
         arguments["ChecksumMode"] = "ENABLED"
-    try:
-        answer: Mapping[str, Any] = client.head_object(**arguments)
-    except ClientError as error:
-        trouble = trouble_of(error)
-        if trouble.http == 404 or (trouble.http == 403 and _is_missing(client, bucket, key)):
-            return None
-        raise
-    return answer
+    for _ in range(_TRIES):
+        try:
+            answer: Mapping[str, Any] = client.head_object(**arguments)
+        except ClientError as error:
+            trouble = trouble_of(error)
+            if trouble.http == 404 or (trouble.http == 403 and _is_missing(client, bucket, key)):
+                return None
+            raise
+        if "LastModified" in answer:
+            return answer
+    raise WrongAnswer(operation="HeadObject", missing="Last-Modified")
 
 
 def _is_missing(client: Any, bucket: str, key: str) -> bool:
@@ -65,10 +70,46 @@ def _is_missing(client: Any, bucket: str, key: str) -> bool:
 
 def content_of(client: Any, bucket: str, key: str, *, extra: Mapping[str, Any] | None = None) -> bytes:
     """A small object's content, gzip undone. Raises what botocore raises."""
-    answer = client.get_object(Bucket=bucket, Key=key, **(extra or {}))
-    with answer["Body"] as body:
-        data: bytes = body.read()
+    for left in reversed(range(_TRIES)):
+        answer = client.get_object(Bucket=bucket, Key=key, **(extra or {}))
+        try:
+            with answer["Body"] as body:
+                data: bytes = body.read()
+            if etag_of(answer):
+                break
+            raise WrongAnswer(operation="GetObject", missing="an ETag")
+        except BotoCoreError:  # botocore tries again until the content begins, and no more
+            if not left:
+                raise
     return gzip.decompress(data) if answer.get("ContentEncoding") == "gzip" else data
+
+
+def delete_object(
+    client: Any, bucket: str, key: str, *, condition: Mapping[str, str], extra: Callable[[str], Mapping[str, Any]]
+) -> bool:
+    """Deletes an object, if `condition` holds: whether it is gone. Raises what botocore raises.
+
+    A HEAD, with what `extra` gives for the key, is asked where the answer does not tell: it is another than S3's 204,
+    or it refuses the condition, as it does too where an earlier try has deleted the object and its answer was lost.
+    """
+    for _ in range(_TRIES):
+        refused = None
+        try:
+            answer = client.delete_object(Bucket=bucket, Key=key, **condition)
+            if answer["ResponseMetadata"]["HTTPStatusCode"] == 204:
+                return True
+        except ResponseParserError:
+            pass
+        except ClientError as error:
+            trouble = trouble_of(error)
+            refused = trouble.http
+            if refused not in (404, 409, 412) or not condition or trouble.code == "NoSuchBucket":
+                raise
+        if head_object(client, bucket, key, extra=extra(key)) is None:
+            return True
+        if refused in (409, 412):
+            return False
+    raise WrongAnswer(operation="DeleteObject", missing="its status, 204,")
 
 
 def content_facts(answer: Mapping[str, Any]) -> Head:

@@ -82,6 +82,10 @@ class Target:
         own._connections = SimpleNamespace()
         return cls(alias, own)
 
+    def new_session(self) -> Any:
+        """A session as the storage makes it, read anew from its options and profile; None if it has its own way."""
+        return None if _overrides(self.storage, "connection") else self.storage._create_session()
+
     @cached_property
     def bucket(self) -> str:
         """The bucket's name; empty if none is configured."""

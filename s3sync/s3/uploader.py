@@ -11,14 +11,12 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from ..core.objects import Head
 from .calls import CallCounter
 from .conditions import Conditions, Enforcement
 from .engine_boto3 import Boto3Engine
 from .engine_fast import FastEngine
-from .errors import trouble_of
+from .errors import REMOTE_ERRORS, trouble_of
 from .objects import content_facts, content_md5, customer_key, etag_of, head_object, write_arguments
 from .target import Target
 from .transfer import Completion, Deliver, HandedOver, Put, Refused, Stored
@@ -29,6 +27,10 @@ WINDOW_BYTES = 64 * 1024 * 1024
 """Bytes of bodies that may be in memory at once."""
 
 Finished = Stored | Refused
+
+
+class Replaced(Exception):
+    """What was stored a moment ago is no longer there: somebody else was faster than the look at it."""
 
 
 class Uploader:
@@ -146,11 +148,13 @@ class Uploader:
                 Bucket=self._target.bucket, Key=put.key, Body=put.body, ContentMD5=content_md5(put.md5),
                 IfNoneMatch="*", **write_arguments(put),
             )  # fmt: skip
-        except (ClientError, BotoCoreError) as error:
+        except REMOTE_ERRORS as error:
             self._conditions.enforcement = Enforcement.shown_by(trouble_of(error))
             return stored
+        if not etag_of(answer):  # whoever has said so, S3 has not
+            return stored
         self._conditions.enforcement = Enforcement.IGNORED
-        return replace(stored, etag=etag_of(answer) or stored.etag)
+        return replace(stored, etag=etag_of(answer))
 
     def _vouch(self, stored: Stored) -> Finished:
         """Compares the answered ETag with the bytes that were sent."""
@@ -170,18 +174,38 @@ class Uploader:
         try:
             answer = head_object(target.client, target.bucket, put.key, extra=customer_key(put.parameters.params))
             facts = content_facts(answer) if answer is not None else None
+            if facts is not None and not _is_of(stored, facts):
+                facts = None
             if facts is not None and facts.size == put.size:
                 if facts.etag in (put.md5, put.multipart_etag):
                     return Stored(put, facts.etag, facts.encryption)
                 if not facts.etag_is_md5 or self._reads_back(put):
                     target.etags_are_md5 = False
                     return Stored(put, facts.etag, facts.encryption)
-        except (ClientError, BotoCoreError) as error:
+        except REMOTE_ERRORS as error:
             trouble = trouble_of(error)
             return Refused(put, trouble.code, trouble.http, f"its ETag could not be looked into: {trouble.message}")
-        left = None if facts is None else (facts.etag, facts.size)
+        # Only what the server says that it took from us is ours to replace; anything else may be somebody's.
+        left = (facts.etag, facts.size) if facts is not None and facts.etag == stored.etag else None
         message = f"the server answered ETag {stored.etag}, but {put.md5} was sent"
         return Refused(put, "BadDigest", None, message, left=left)
+
+    def look_again(self, stored: Stored) -> tuple[Stored, bool]:
+        """For a file that may have changed while it was streamed: the same with the ETag and size that a HEAD tells,
+        and whether these prove that what is stored is what was hashed.
+
+        Raises Replaced. Ceph RGW 16 answers uploads in parts with an empty ETag: what stood for it was computed.
+        """
+        put, target = stored.put, self._target
+        try:
+            answer = head_object(target.client, target.bucket, put.key, extra=customer_key(put.parameters.params))
+        except REMOTE_ERRORS:
+            return stored, False
+        facts = content_facts(answer or {})
+        if answer is None or not _is_of(stored, facts):
+            raise Replaced
+        is_whole = facts.etag_is_md5 and facts.etag in (put.md5, put.multipart_etag)
+        return replace(stored, etag=facts.etag, size=facts.size), is_whole
 
     def _reads_back(self, put: Put) -> bool:
         """Whether an endpoint whose ETags are no MD5 gives back what was sent. Asked once for a target."""
@@ -195,3 +219,6 @@ class Uploader:
         return digest.hexdigest() == put.md5
 
 
+def _is_of(stored: Stored, facts: Head) -> bool:
+    """Whether a HEAD speaks of what was stored, and not of what somebody else has put there since."""
+    return facts.etag == stored.etag or facts.md5 == stored.put.md5

@@ -13,8 +13,8 @@ from ..core.events import Finding, Outcome, Result
 from ..core.objects import RemoteObject
 from ..local.state import State
 from ..s3.conditions import Conditions, Enforcement
-from ..s3.errors import REMOTE_ERRORS, trouble_of
-from ..s3.objects import etag_of, head_object
+from ..s3.errors import REMOTE_ERRORS
+from ..s3.objects import delete_object, etag_of, head_object
 from ..s3.target import Target
 from ..s3.transfer import Condition
 from .removal import deleted, failed_to_delete
@@ -81,20 +81,23 @@ class Deletes:
         try:
             if os.path.lexists(os.path.join(self.root, self.target.name_of(obj.key))):
                 return _Spared()
+            target = self.target
             if conditions.needs_head(single_put=False):
                 conditions.emulated = True
-                extra = self.target.head_parameters(obj.key)
-                answer = head_object(self.target.client, self.target.bucket, obj.key, extra=extra)
+                extra = target.head_parameters(obj.key)
+                answer = head_object(target.client, target.bucket, obj.key, extra=extra)
                 if answer is None:
                     return None
                 if etag_of(answer) != obj.etag:
                     return _Spared()
             trusted = conditions.everywhere or conditions.enforcement is Enforcement.ENFORCED
             arguments = conditions.arguments(Condition(obj.etag)) if trusted else {}
-            self.target.client.delete_object(Bucket=self.target.bucket, Key=obj.key, **arguments)
+            gone = delete_object(
+                target.client, target.bucket, obj.key, condition=arguments, extra=target.head_parameters
+            )
         except (*REMOTE_ERRORS, OSError) as error:
-            return _Spared() if trouble_of(error).http in (409, 412) else error
-        return None
+            return error
+        return None if gone else _Spared()
 
     def _emit(self, obj: RemoteObject, result: Result, *, orphan: bool = False) -> None:
         name = self.target.name_of(obj.key)

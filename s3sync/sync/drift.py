@@ -11,9 +11,9 @@ from ..core.comparison import Action, Reason
 from ..core.events import Outcome, Result
 from ..core.objects import Known
 from ..local.state import State
-from ..s3.errors import operation_of
+from ..s3.errors import operation_of, trouble_of
 from ..s3.metadata import MAX_COPY_BYTES, difference, mend
-from ..s3.objects import head_object
+from ..s3.objects import etag_of, head_object
 from ..s3.target import Target
 from .desk import Desk
 from .failures import remote_failure
@@ -65,17 +65,22 @@ class Drift:
             answer = head_object(target.client, target.bucket, job.key, extra=target.head_parameters(job.key))
             if answer is None:
                 raise FileNotFoundError("the object is gone since it was listed: push again")
+            if job.pair.obj is None or etag_of(answer) != job.pair.obj.etag:
+                raise _Replaced
             found = difference(target, job.key, job.rendering.parameters.params, answer)
             outcome = (found, None)
             if found and options.fix_metadata and not options.dry_run and _mendable(answer) and _is_known(job):
                 outcome = (found, mend(target, job.key, job.rendering.parameters.params, answer))
         except Exception as error:  # noqa: BLE001  the worker's boundary
-            outcome = error
+            outcome = _Replaced() if trouble_of(error).http == 412 else error
         self._desk.post(partial(self._looked, job), outcome)
 
     def _looked(self, job: Job, outcome: tuple[Mapping[str, Any], str | None] | Exception) -> None:
         self._outstanding -= 1
-        file, obj = job.pair.file, job.pair.obj
+        file = job.pair.file
+        if isinstance(outcome, _Replaced):
+            self._run.emit(Outcome(file.name, job.key, Action.KEEP, Result.SKIPPED, Reason.NEWER, file.size))
+            return
         if isinstance(outcome, Exception):
             failure = remote_failure(outcome, operation_of(outcome) or "HeadObject", self._target.bucket, job.key)
             self._run.emit(Outcome(
@@ -87,17 +92,30 @@ class Drift:
             self._inner.act(job)
             return
         result = Result.PLANNED
-        if etag is not None and obj is not None:
+        if etag is not None:
             result = Result.DONE
-            if job.pair.digest is not None:
-                self._state.remember_known(job.key, Known(etag, obj.size, job.pair.digest.fingerprint))
-            elif job.pair.known is not None and job.pair.known.stands_for(obj):
-                self._state.remember_known(job.key, job.pair.known._replace(etag=etag))
+            self._remember(job, etag)
         elif not (self._run.options.dry_run and self._run.options.fix_metadata):
             self._run.report.differences = True
         self._run.emit(Outcome(
             file.name, job.key, Action.FIX, result, Reason.METADATA, file.size, existed=True, detail=_in_words(found)
         ))  # fmt: skip
+
+    def _remember(self, job: Job, etag: str) -> None:
+        """The copy's ETag, unless it may be that of bytes which a user stored a moment ago: not every server looks at
+        the condition of a copy."""
+        obj, digest, known = job.pair.obj, job.pair.digest, job.pair.known
+        if obj is None:
+            return
+        fingerprint = digest.fingerprint if digest is not None else None
+        if fingerprint is None and known is not None and known.stands_for(obj):
+            fingerprint = known.fingerprint
+        if fingerprint is not None and (self._target.is_aws or etag in (obj.etag, fingerprint.md5)):
+            self._state.remember_known(job.key, Known(etag, obj.size, fingerprint))
+
+
+class _Replaced(Exception):
+    """A user has replaced the object since it was listed: its headers are theirs too."""
 
 
 def _is_known(job: Job) -> bool:

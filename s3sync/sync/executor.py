@@ -17,7 +17,7 @@ from ..local.state import State
 from ..s3.errors import DOWN, NO_RETRY_MENDS, Trouble, writing
 from ..s3.target import Target
 from ..s3.transfer import Completion, Condition, Put, Refused, Stored
-from ..s3.uploader import FAST_LIMIT, Uploader
+from ..s3.uploader import FAST_LIMIT, Replaced, Uploader
 from .desk import Desk
 from .failures import file_failure, remote_failure
 from .jobs import Job, settle_without_upload
@@ -184,9 +184,15 @@ class Uploads:
         put, ticket = stored.put, stored.put.ticket
         read, job = ticket.reading, ticket.job
         self._run.upload_succeeded()
-        if _was_written_to(put):
-            self._mixed(put, stored.etag, put.size)
-            return
+        if _was_touched(put):
+            try:
+                stored, is_whole = self.uploader.look_again(stored)
+            except Replaced:
+                self._refuse(Refused(put, "PreconditionFailed", 412, "it was replaced at once", conflict=True))
+                return
+            if not is_whole:
+                self._mixed(put, stored.etag, put.size if stored.size is None else stored.size)
+                return
         read.discard()
         size = put.size if stored.size is None else stored.size
         self._state.remember_known(put.key, Known(stored.etag, size, read.digest.fingerprint))
@@ -201,11 +207,16 @@ class Uploads:
 
     def _mixed(self, put: Put, etag: str, size: int) -> None:
         """It was streamed while somebody wrote to it: what is stored is ours, equal to no file, and to be replaced."""
-        ticket, job = put.ticket, put.ticket.job
+        job = put.ticket.job
         self._state.remember_known(put.key, Known(etag, size, _MIXED))
-        ticket.reading.discard()
-        if ticket.tries + 1 < _TRIES:
-            self._begin(job._replace(decision=replace(job.decision, if_match=etag)), ticket.tries + 1)
+        put.ticket.reading.discard()
+        self._again(put, job._replace(decision=replace(job.decision, if_match=etag)))
+
+    def _again(self, put: Put, job: Job) -> None:
+        """Reads and sends a file that has changed once more, if it was not too often already."""
+        tries = put.ticket.tries + 1
+        if tries < _TRIES:
+            self._begin(job, tries)
         else:
             self._failed_to_read(job, file_failure(put.name, reading.Restless(put.name)))
 
@@ -219,12 +230,16 @@ class Uploads:
 
     def _refuse(self, refused: Refused) -> None:
         put, job = refused.put, refused.put.ticket.job
+        touched = not (refused.conflict or refused.code in ("Cancelled", "FileNotFoundError")) and _was_touched(put)
         if refused.left is not None:
-            if _was_written_to(put):
+            if touched:
                 self._mixed(put, *refused.left)
                 return
             self._state.remember_known(put.key, Known(*refused.left, _MIXED))
         put.ticket.reading.discard()
+        if touched and (refused.code == "Unreachable" or refused.code not in NO_RETRY_MENDS):
+            self._again(put, job)
+            return
         if refused.conflict:
             self._run.progress.files_done += 1
             self._run.emit(Outcome(put.name, put.key, Action.CONFLICT, Result.SKIPPED, Reason.NEWER, put.size))
@@ -266,7 +281,7 @@ def _and_parts(hint: str, target: Target) -> str:
     return f"{hint}; {right}" if hint else right
 
 
-def _was_written_to(put: Put) -> bool:
-    """Whether the file from which the object was streamed has changed since it was hashed."""
+def _was_touched(put: Put) -> bool:
+    """Whether anything was done to the file from which the object was streamed, since it was hashed."""
     file = put.ticket.reading.file
-    return put.body is None and put.path == file.path and not reading.is_unchanged(file)
+    return put.body is None and put.path == file.path and not reading.is_untouched(file)

@@ -13,6 +13,7 @@ from ..core.objects import RemoteObject
 from ..core.plan import DeleteLimit
 from ..local.manifest import ARCHIVE, BrokenManifest
 from ..s3.errors import REMOTE_ERRORS, hint_for, operation_of, trouble_of
+from ..s3.objects import delete_object
 from ..s3.target import Target
 from .archive import Archive
 from .removal import deleted, failed_to_delete
@@ -128,7 +129,8 @@ class Leftovers:
     def _deleted(self, obj: RemoteObject) -> Exception | None:
         """In a worker. Without a condition: the code is the only writer of static files."""
         try:
-            self.target.client.delete_object(Bucket=self.target.bucket, Key=obj.key)
+            target = self.target
+            delete_object(target.client, target.bucket, obj.key, condition={}, extra=target.head_parameters)
         except REMOTE_ERRORS as error:
             return error
         return None

@@ -15,7 +15,7 @@ from django.core.exceptions import SuspiciousOperation
 
 from ..core.comparison import Action, Rules
 from ..core.events import Failure, Finding, Outcome, Result, Stopped
-from ..core.objects import RemoteObject
+from ..core.objects import LocalFile, RemoteObject
 from ..core.plan import Entry, Held, Join
 from ..core.scope import Scope
 from ..exceptions import ConfigurationError, RemoteError
@@ -25,6 +25,7 @@ from ..s3.calls import CallCounter
 from ..s3.conditions import Conditions
 from ..s3.errors import REMOTE_ERRORS, hint_for, operation_of, trouble_of
 from ..s3.listing import BrokenListing, Listing
+from ..s3.renewal import Renewal
 from ..s3.target import Target
 from ..s3.uploader import Uploader
 from .desk import Desk
@@ -100,7 +101,7 @@ class Push(ABC):
         """Raises SourceError, RemoteError or GuardRefused if the run can't begin, or can't go on."""
         self.publicity = Publicity(self.target, self.intent)
         root = self.begin()
-        calls = CallCounter(self.target.client)
+        calls, renewal = CallCounter(self.target.client), Renewal(self.target)
         listing = Listing(self.target.client, self.target.bucket, self.target.listing_prefix(self.run.options.prefix))
         try:
             with self.stack:
@@ -112,6 +113,7 @@ class Push(ABC):
             raise RemoteError("ListObjectsV2", self.target.bucket, code="BrokenListing", hint=f"{error}") from error
         finally:
             calls.close()
+            renewal.close()
             self._account(calls)
 
     def _push(self, root: str, listing: Listing, calls: CallCounter) -> None:
@@ -207,12 +209,14 @@ class Push(ABC):
         try:
             key = self.target.key_of(entry.name)
         except SuspiciousOperation:
-            self.run.emit(Outcome(entry.name, None, Action.UPLOAD, Result.FAILED, error=_OUTSIDE))
+            failure = _OUTSIDE
         except Exception as error:  # noqa: BLE001  a storage's own rule for keys may raise anything
             failure = storage_failure(self.target.storage, error)
-            self.run.emit(Outcome(entry.name, None, Action.UPLOAD, Result.FAILED, error=failure))
         else:
             held.add(key, entry)
+            return
+        if isinstance(entry, LocalFile):  # of what is not sent anyway, nobody asks for the key
+            self.run.emit(Outcome(entry.name, None, Action.UPLOAD, Result.FAILED, error=failure))
 
     def is_held_back(self, key: str, name: str) -> bool:
         """The secret guard: a name that tells of a secret, on its way to where everybody can read."""

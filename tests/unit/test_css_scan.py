@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 import tinycss2
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given, seed, settings
 from hypothesis import strategies as st
 
 from s3sync.css import Names, read_css
 from s3sync.css.grammar import unescaped
 from s3sync.css.scan import Found, scan
+from tests import soak
 from tests.strategies import QUICK
 
 PIECES = [
@@ -276,3 +278,96 @@ HOSTILE = [
 def test_hostile_sheets_are_read_in_linear_time(piece: str, end: str) -> None:
     """With a pattern that backtracks, each of these takes minutes: the suite's time limit is the assertion."""
     read_css("a/x.css", (piece * (40_000 // len(piece)) + end).encode(), known=Names(["a/b"]))
+
+
+# Places
+
+
+def places_by_tokenizer(css: str) -> list[tuple[int, int]]:
+    """Line and column of each payload, as another implementation counts them."""
+    lines = css.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n").split("\n")
+    return [_place(node, lines) for node in _url_nodes(tinycss2.parse_component_value_list(css))]
+
+
+def _url_nodes(nodes: Sequence[Any]) -> Iterator[Any]:
+    """`url(...)` in both its forms; nothing else tells its place."""
+    for node in nodes:
+        if node.type == "url":
+            yield node
+        elif node.type == "function" and node.lower_name == "url":
+            rest = [each for each in node.arguments if each.type not in ("whitespace", "comment")]
+            if rest and rest[0].type == "string":
+                yield rest.pop(0)
+            yield from _url_nodes(rest)
+        elif node.type == "function":
+            yield from _url_nodes(node.arguments)
+        elif hasattr(node, "content"):
+            yield from _url_nodes(node.content)
+
+
+def _place(node: Any, lines: list[str]) -> tuple[int, int]:
+    """Of the first character between the quotes or parentheses."""
+    line, column = node.source_line, node.source_column
+    if node.type == "string":
+        return line, column + 1
+    column = lines[line - 1].index("(", column - 1) + 2
+    while lines[line - 1][column - 1 :].strip(" \t") == "" and line < len(lines):
+        line, column = line + 1, 1
+    rest = lines[line - 1][column - 1 :]
+    return line, column + len(rest) - len(rest.lstrip(" \t"))
+
+
+def place_in(css: str, data: bytes, start: int) -> tuple[int, int]:
+    """The same of what the scanner found."""
+    before = data[:start].decode().replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n")
+    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+
+
+@pytest.mark.soak
+def test_payloads_are_where_another_tokenizer_sees_them() -> None:
+    """A rewriter that is one byte off writes a broken sheet."""
+
+    @seed(soak.chosen_seed())
+    @settings(QUICK, max_examples=soak.amount(150, 20_000), database=None)
+    @given(st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=3)), max_size=25).map("".join))
+    def compare(css: str) -> None:
+        assume(not any(0xD800 <= ord(character) < 0xE000 for character in css))
+        assume("\\" not in css and "@namespace" not in css.lower() and "document" not in css.lower())
+        data = css.encode()
+        expected = places_by_tokenizer(css)
+        found = [one for one in scan(data) if one.kind == "url" or (one.kind == "import" and _is_url(data, one))]
+        assert expected == [place_in(css, data, one.start) for one in found]
+
+    compare()
+
+
+def _is_url(data: bytes, one: Found) -> bool:
+    """Whether an `@import` names its sheet by `url()`."""
+    quoted = data[one.start - 1 : one.start] in (b'"', b"'")
+    return not quoted or data[: one.start - 1].rstrip(b" \t\r\n\f").endswith((b"(", b"*/"))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_twice_the_sheet_takes_twice_the_steps(piece: str) -> None:
+    """Counted in lines of Python; what regular expressions do within a line, `benchmarks/css.py` times."""
+    size = 8000 if soak.SOAK else 1000
+    one, two = (_steps((piece * (length // len(piece)) + "url(b)").encode()) for length in (size, 2 * size))
+    assert two <= 2.2 * one + 200
+
+
+def _steps(data: bytes) -> int:
+    count = 0
+
+    def step(*_: object) -> Any:
+        nonlocal count
+        count += 1
+        return step
+
+    before = sys.gettrace()
+    sys.settrace(step)
+    try:
+        read_css("a/x.css", data, known=Names(["a/b"]))
+    finally:
+        sys.settrace(before)
+    return count

@@ -90,6 +90,8 @@ HELD: dict[str, tuple[list[Entry], list[Entry], list[str], list[str]]] = {
     "collision with a file in its place": ([file("a\\b")], [file("a/b")], ["a/b"], ["a/b: ffo"]),
     "collision without an object": ([file("a\\b")], [file("a/b")], [], ["a/b: ff"]),
     "collision of two held": ([file("a\\b\\c"), file("a\\b/c")], [], ["a/b/c"], ["a/b/c: ffo"]),
+    "passed: its object is that of a held file": (
+        [file("a\\b")], [Passed("a/b", Reason.IGNORED)], ["a/b"], ["a/b: fo", "a/b: p"]),
     "passed: its object is no orphan": ([Passed("a\\b", Reason.YOUNG)], [], ["a/b", "a/b/c"], ["a/b/c: o"]),
     "passed folder: what is below is no orphan": (
         [Passed("a\\b", failure=UNREADABLE, folder=True)], [file("x")], ["a/b/c", "a/bc", "x"], ["a/bc: o", "x: fo"]),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from s3sync.core.comparison import Action, Reason
 from s3sync.core.events import Event, Failure, Finding, Outcome, Result, Stopped
-from s3sync.core.report import COUNTS, Report, TargetFacts, belongs_in_items, item_as_json, printable
+from s3sync.core.report import COUNTS, Report, TargetFacts, belongs_in_items, finding_as_json, item_as_json, printable
 from tests.strategies import QUICK, file_system_names
 
 ENVELOPE = {
@@ -39,9 +39,9 @@ def outcome(action: Action, result: Result = Result.DONE, reason: Reason | None 
     return Outcome("a.png", "media/a.png", action, result, reason, **more)
 
 
-def as_json(made: Report, *items: str) -> Any:
+def as_json(made: Report, *items: str, findings: tuple[Finding, ...] = ()) -> Any:
     """The written report, read by a parser that takes nothing but JSON."""
-    text = "".join(made.write_json(items))
+    text = "".join(made.write_json(items, map(finding_as_json, findings)))
     text.encode()
 
     def refuse(constant: str) -> None:
@@ -179,7 +179,8 @@ def test_envelope_has_the_keys_of_the_contract() -> None:
 
 def test_envelope_of_a_run() -> None:
     """The whole report, word for word."""
-    made = folded(UPLOAD, FAILURE, Finding("names-nfd", "info", "1 name", "é"))
+    finding = Finding("names-nfd", "info", "1 name", "é")
+    made = folded(UPLOAD, FAILURE, finding)
     made.decided(existed=False, size=3)
     made.requests.update(PutObject=2, ListObjectsV2=1)
     made.seconds["total"] = 1.23456
@@ -194,7 +195,8 @@ def test_envelope_of_a_run() -> None:
         "bytes": {"planned": 3, "sent": 3}, "requests": {"ListObjectsV2": 1, "PutObject": 2},
         "seconds": {"total": 1.235, "plan": 0.0, "transfer": 0.0}, "error": None, "items": [],
         "findings": [{"id": "names-nfd", "level": "info", "name": "é", "line": None, "col": None, "detail": "1 name"}],
-    } == as_json(made)  # fmt: skip
+    } == as_json(made, findings=(finding,))  # fmt: skip
+    assert {"info": 1} == made.levels
 
 
 def test_item() -> None:
@@ -250,8 +252,9 @@ def test_any_name_makes_json(name: str, text: str) -> None:
     """Whatever a file is called, and whatever the system said of it: UTF-8, and no lone surrogate in any field."""
     failure = Failure("Unreadable", None, f"rename {name}", f"{name}: {text}")
     failed = Outcome(name, name, Action.UPLOAD, Result.FAILED, error=failure, detail=name)
-    made = folded(failed, Finding("x", "warning", f"found {name}", name), error=failure)
-    read = as_json(made, item_as_json(failed))
+    finding = Finding("x", "warning", f"found {name}", name)
+    made = folded(failed, finding, error=failure)
+    read = as_json(made, item_as_json(failed), findings=(finding, finding))
 
     json.dumps(read, ensure_ascii=False).encode()
     assert printable(name) == read["items"][0]["name"] == read["findings"][0]["name"]

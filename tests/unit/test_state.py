@@ -246,6 +246,18 @@ def test_forget_before_storing_and_learn_again(opener: Opener) -> None:
     assert (None, known("e2")) == (second.known("a"), second.known("b"))
 
 
+def test_forgotten_keys_are_stored_in_batches(opener: Opener) -> None:
+    """A run that deletes a million objects does not hold a million keys, and one that is killed has forgotten most."""
+    first = opener()
+    for number in range(9000):
+        first.remember_known(f"{number:04}", known())
+    first.flush()
+    for number in range(9000):
+        first.forget(f"{number:04}")
+
+    assert (None, known()) == (opener().known("0000"), opener().known("8999"))
+
+
 def test_facts(opener: Opener) -> None:
     """What a target is like, per target; the last word counts."""
     first = opener()
