@@ -84,7 +84,7 @@ class Canned:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        self._expired = ""
+        self._expired = self._first = ""
         url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.server = Server(kind="canned", endpoint_url=url, access_key="testing", secret_key="testing")
 
@@ -123,13 +123,17 @@ class Canned:
                 if "100-continue" in headers.get("expect", "").lower():
                     connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
                 method, target, _ = request.decode("latin-1").split(" ", 2)
-                answer, whole = self._answer(method, target, int(headers.get("content-length", 0)), stream)
+                answer, whole = self._answer(method, target, headers, stream)
                 connection.sendall(answer)
                 if not whole:
                     break
         self._open.discard(connection)
 
-    def _answer(self, method: str, target: str, length: int, stream: IO[bytes]) -> tuple[bytes, bool]:
+    def _answer(
+        self, method: str, target: str, headers: dict[str, str], stream: IO[bytes]
+    ) -> tuple[bytes, bool]:
+        """What is said, and whether the connection stays."""
+        length = int(headers.get("content-length", 0))
         path, _, query_string = target.partition("?")
         query = dict(parse_qsl(query_string, keep_blank_values=True))
         key = unquote(path[1:].partition("/")[2])
@@ -137,8 +141,12 @@ class Canned:
             return self._list(query)
         digest = _swallow(stream, length, hashed="partNumber" not in query)
         with self._lock:
-            status, body, headers = (self._of_object if key else self._of_bucket)(method, key, query, length, digest)
-        return _encoded(status, body, method, **headers), True
+            if method == "PUT" and "if-none-match" in headers:
+                if self._first == key:  # sent once more: somebody wants to know whether conditions are kept
+                    return _encoded(412, _error("PreconditionFailed"), method), True
+                self._first = self._first or key
+            status, body, more = (self._of_object if key else self._of_bucket)(method, key, query, length, digest)
+        return _encoded(status, body, method, **more), True
 
     def _of_bucket(
         self, method: str, key: str, query: dict[str, str], length: int, digest: str
@@ -165,7 +173,8 @@ class Canned:
             return 200, begun.encode(), {}
         if "uploadId" in query:
             self.asked["CompleteMultipartUpload" if method == "POST" else "AbortMultipartUpload"] += 1
-            done = f"<CompleteMultipartUploadResult {NAMESPACE}></CompleteMultipartUploadResult>"
+            told = f"<Key>{escape(key)}</Key><ETag></ETag>"  # as Ceph RGW 16 tells it
+            done = f"<CompleteMultipartUploadResult {NAMESPACE}>{told}</CompleteMultipartUploadResult>"
             return (200, done.encode(), {}) if method == "POST" else (204, b"", {})
         if "acl" in query:
             self.asked["GetObjectAcl"] += 1

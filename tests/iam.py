@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -47,7 +48,8 @@ class Role:
 
     @classmethod
     def on(cls, http: Server, https: Server, uid: str = "clerk") -> Role:
-        """Makes the user. The two are one RGW, whose certificate lies beside its data."""
+        """Makes a user, whose name begins so. The two are one RGW, whose certificate lies beside its data."""
+        uid += secrets.token_hex(4)
         user = replace(http, access_key=f"s3sync{uid}", secret_key=f"s3sync{uid}secret")
         assert https.ca is not None
         admin = ["radosgw-admin", "-c", str(https.ca.with_name("ceph.conf")), "-n", "client.rgw"]

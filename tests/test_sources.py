@@ -102,6 +102,21 @@ def test_two_names_one_key(project: Project, s3: Any, bucket: str, engine: str) 
 
 
 @ON_MOTO
+def test_file_that_became_a_folder(project: Project, s3: Any, bucket: str) -> None:
+    """s3_push_media --delete: the object of the file is not an orphan for ever, because a folder is called so"""
+    project.write("a", b"a file")
+    project.push()
+    (project.media / "a").unlink()
+    project.write("a/b", b"in a folder")
+
+    result = project.push("--delete")
+
+    assert 0 == result.code, result
+    assert {"scanned": 1, "listed": 1, "new": 1, "uploaded": 1, "deleted": 1} == result.counts
+    assert {"a/b": b"in a folder"} == contents(s3, bucket)
+
+
+@ON_MOTO
 @pytest.mark.parametrize("left_out", ["--prefix=a/", "--ignore=a\\*", "--ignore=a\\b.txt"])
 def test_backslash_and_delete(project: Project, s3: Any, bucket: str, left_out: str) -> None:
     """s3_push_media --delete --prefix a/: the object of the file `a\\b.txt` is `a/b.txt`, and its file is there"""

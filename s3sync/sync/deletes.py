@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
@@ -79,7 +80,7 @@ class Deletes:
         """In a worker: one delete, on condition that the object is still the one that we know."""
         conditions = self.conditions
         try:
-            if os.path.lexists(os.path.join(self.root, self.target.name_of(obj.key))):
+            if _is_there_now(os.path.join(self.root, self.target.name_of(obj.key))):
                 return _Spared()
             target = self.target
             if conditions.needs_head(single_put=False):
@@ -112,3 +113,11 @@ class Deletes:
 
 class _Spared(Exception):
     """The object is not to be deleted after all."""
+
+
+def _is_there_now(path: str) -> bool:
+    """Whether a file has come since the walk, or may have; a folder that took its place is none."""
+    try:
+        return not stat.S_ISDIR(os.lstat(path).st_mode)
+    except OSError as error:
+        return not isinstance(error, (FileNotFoundError, NotADirectoryError))
