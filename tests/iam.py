@@ -25,7 +25,9 @@ from botocore.exceptions import ClientError
 from tests.proxy import Request, Response, Verdict
 from tests.servers import Server
 
-NOT_OF_RGW = frozenset({"s3:GetBucketOwnershipControls", "s3:GetAccountPublicAccessBlock"})
+NOT_OF_RGW = frozenset({
+    "s3:GetBucketOwnershipControls", "s3:GetAccountPublicAccessBlock", "s3:GetEncryptionConfiguration",
+})  # fmt: skip
 """Actions that RGW 16 does not know; it refuses a policy that names one."""
 
 _ON_BUCKET = {

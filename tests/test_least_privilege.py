@@ -34,6 +34,12 @@ FACTS = {
     "s3:ListBucket", "s3:GetBucketAcl", "s3:GetBucketOwnershipControls", "s3:GetBucketPolicy",
     "s3:GetBucketPolicyStatus", "s3:GetBucketPublicAccessBlock", "s3:GetBucketRequestPayment", "s3:GetObjectAcl",
 }  # fmt: skip
+SETTINGS = {
+    "s3:GetEncryptionConfiguration", "s3:GetBucketVersioning", "s3:GetBucketWebsite", "s3:GetBucketCORS",
+}  # fmt: skip
+TIDY = {
+    "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads",
+}  # fmt: skip
 VERSIONS = {"s3:GetObjectVersionAcl", "s3:PutObjectVersionAcl"}
 LARGE = 9 * 1024 * 1024
 """Bytes; from 8 MiB on, boto3 sends a file in parts."""
@@ -186,6 +192,11 @@ def exposed(world: World) -> None:
     world.s3.put_object(Bucket=world.bucket, Key="media/writable.txt", Body=b"private", **grants)
 
 
+def unfinished(world: World) -> None:
+    """What a killed run leaves."""
+    world.s3.create_multipart_upload(Bucket=world.bucket, Key="media/large.bin")
+
+
 ROWS = {
     "push": Row(command="s3_push_media", prepare=push, actions=PUSH, taken=PUSH - ABORT),
     "push-acl-tags": Row(
@@ -208,6 +219,18 @@ ROWS = {
     "push-fix-metadata": Row(
         command="s3_push_media --fix-metadata", prepare=push_whatever,
         options={"object_parameters": {"Tagging": "a=b"}}, actions=PUSH | MEND, taken=MEND,
+    ),
+    "push-abort-stale": Row(
+        command="s3_push_media --abort-stale", args=("0s",), prepare=unfinished,
+        actions=PUSH | {"s3:ListBucketMultipartUploads"}, taken=ABORT | {"s3:ListBucketMultipartUploads"},
+    ),
+    "doctor": Row(
+        command="s3_doctor", args=("--storage=default",), prepare=private, actions=FACTS | SETTINGS | {"s3:GetObject"},
+        taken={"s3:ListBucket"}, codes={3}, code=3,
+    ),
+    "doctor-write": Row(
+        command="s3_doctor --write", args=("--storage=default",), prepare=private,
+        actions=FACTS | SETTINGS | PUSH | TIDY, taken={"s3:PutObject", "s3:GetObject", "s3:DeleteObject"}, codes={3, 8},
     ),
     "collect-clear": Row(
         command="collectstatic --s3 --clear", args=("--no-input",), prepare=collect_with_leftovers, backend=S3_STATIC,
