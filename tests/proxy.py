@@ -117,6 +117,9 @@ class Proxy:
         self.keep_bodies = False
         self.atomic = False
         """Writes of one key go one at a time: moto looks at a condition and stores in two steps, S3 in one."""
+        self._counting = threading.Lock()
+        self.under_way = 0
+        """Requests that are not answered yet; those of a dead process too."""
         self._writing: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self.errors: list[BaseException] = []
         """What rules raised; the fixture fails a test that leaves any."""
@@ -185,23 +188,36 @@ class Proxy:
             connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
             head = b"\r\n".join(line for line in head.split(b"\r\n") if not line.lower().startswith(b"expect:"))
         request = _describe(start, headers, _read_body(stream, headers))
+        with self._counting:
+            self.under_way += 1
+        try:
+            answer = self._answer(request, head, upstream)
+        finally:
+            with self._counting:
+                self.under_way -= 1
+        if answer is None:
+            return False
+        request.status = answer.status
+        connection.sendall(answer.encode(head_only=request.method == "HEAD"))
+        return headers.get("connection", "").lower() != "close"
+
+    def _answer(self, request: Request, head: bytes, upstream: _Upstream) -> Response | None:
+        """What to answer; None where the connection is to be cut."""
         verdict = self._judge(request)
         body = request.body
         if not self.keep_bodies:
             request.body = b""
         if verdict == "drop":
-            return False
+            return None
         if isinstance(verdict, float | int):
             time.sleep(verdict)
-        if not isinstance(verdict, Response):
-            with self._writing[request.path] if self.atomic and request.method != "GET" else nullcontext():
-                answer = upstream.ask(request.method, head + body)
-            if verdict == "drop-after":
-                return False
-            verdict = verdict(answer) if callable(verdict) else answer
-        request.status = verdict.status
-        connection.sendall(verdict.encode(head_only=request.method == "HEAD"))
-        return headers.get("connection", "").lower() != "close"
+        if isinstance(verdict, Response):
+            return verdict
+        with self._writing[request.path] if self.atomic and request.method != "GET" else nullcontext():
+            answer = upstream.ask(request.method, head + body)
+        if verdict == "drop-after":
+            return None
+        return verdict(answer) if callable(verdict) else answer
 
     def _judge(self, request: Request) -> Verdict:
         with self._turn:

@@ -19,7 +19,7 @@ from tests.agreement import chance, known, lies, say, soak, stored
 from tests.project import S3_MANIFEST, Code, Project
 from tests.proxy import Proxy, Request, Response, Verdict
 from tests.servers import ON_MOTO
-from tests.soak import SOAK, seeds
+from tests.soak import IN_SOAK, SOAK, seeds
 from tests.test_targets import actions, objects, put, rewrite_requests
 
 MIB = 1024 * 1024
@@ -107,7 +107,7 @@ WINDOWS = {
 
 @soak
 @pytest.mark.parametrize(
-    ("server", "conditions"), WINDOWS if SOAK else [("moto", "ignored"), ("rgw", "enforced")], indirect=["server"]
+    ("server", "conditions"), WINDOWS if SOAK else [("moto", "ignored")], indirect=["server"]
 )
 def test_the_window_in_which_a_user_may_lose(
     conditions: str, project: Project, proxy: Proxy, s3: Any, bucket: str, monkeypatch: pytest.MonkeyPatch
@@ -269,7 +269,7 @@ def test_two_pushes_at_once(
 ) -> None:
     """s3_push_media --lock none, twice, from one folder or from two that differ: one of them wins, once and for all"""
     proxy.atomic = True
-    count = 500 if SOAK else 60
+    count = 500
     other = Project(tmp_path / "other", proxy.server, bucket) if trees == "two" else project
     for number, each in enumerate({project, other}):
         each.configure(server=proxy.server)
@@ -299,9 +299,10 @@ def test_two_pushes_at_once(
 
 @soak
 @ON_MOTO
+@IN_SOAK
 def test_two_deploys_and_a_push_at_once(tmp_path: Path, project: Project, proxy: Proxy, s3: Any, bucket: str) -> None:
     """collectstatic --s3 --lock none, of two versions, one with --prune, beside s3_push_media: no manifest is ahead"""
-    count = 400 if SOAK else 40
+    count = 400
     other = Project(tmp_path / "other", proxy.server, bucket)
     ahead: list[Any] = []
     live: list[bytes] = []
