@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests import servers, zygote
+from tests import elsewhere, servers, zygote
 from tests.project import Project
 from tests.proxy import Proxy
 from tests.servers import Server
@@ -38,6 +38,14 @@ def pytest_configure() -> None:
         # So do shells start what is to run in the background, and what we start would inherit it, deaf to Ctrl-C.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     zygote.share_models()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where all tests go to one server, those stay out that can't run there."""
+    reasons = elsewhere.reasons(os.environ.get("S3SYNC_TEST_ON", ""))
+    for item in items:
+        if reason := reasons.get((item.path.stem, item.name.partition("[")[0])):
+            item.add_marker(pytest.mark.skip(reason=f"not on {os.environ['S3SYNC_TEST_ON']}: {reason}"))
 
 
 def pytest_unconfigure() -> None:
@@ -102,8 +110,9 @@ def remote_server() -> Server:
 
 @pytest.fixture(params=servers.KINDS)
 def server(request: pytest.FixtureRequest) -> Server:
-    """Each kind of server in turn, or the one that a mark such as `ON_RGW` names."""
-    found: Server = request.getfixturevalue(servers.FIXTURES[request.param])
+    """Each kind of server in turn, or the one that a mark such as `ON_RGW` names; `S3SYNC_TEST_ON` overrules both."""
+    kind = os.environ.get("S3SYNC_TEST_ON") or request.param
+    found: Server = request.getfixturevalue(servers.FIXTURES[kind])
     return found
 
 
