@@ -125,7 +125,7 @@ rgw_crypt_require_ssl = false
 rgw_crypt_s3_kms_backend = testing
 rgw_crypt_s3_kms_encryption_keys = testkey-1=YmluCmJvb3N0CmJvb3N0LWJ1aWxkCmNlcGguY29uZgo=
 CONF
-  openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost \
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=localhost \
     -addext 'subjectAltName=DNS:localhost,DNS:*.localhost,IP:127.0.0.1' \
     -keyout "$dir/tls.key" -out "$dir/tls.pem" 2>/dev/null
 }

@@ -97,14 +97,24 @@ def free_port() -> int:
 
 
 MOTO = """\
-import os, sys, threading
+import functools, gc, os, sys, threading
 
 def end_with_the_tests():
     sys.stdin.buffer.read()
     os._exit(0)
 
 threading.Thread(target=end_with_the_tests, daemon=True).start()
+import botocore.utils
+import moto.backends
+import moto.s3.responses
 from moto.server import main
+
+# For each request moto lists its own folder, and each date in an answer is written, read by guess, and written again.
+names = tuple(moto.backends.list_of_moto_modules())
+moto.backends.list_of_moto_modules = lambda: names
+botocore.utils.parse_timestamp = functools.lru_cache(10_000)(botocore.utils.parse_timestamp)
+gc.collect()
+gc.freeze()
 main(sys.argv[1:])
 """
 """Its standard input ends with the process that holds the other side, however that came to its end."""

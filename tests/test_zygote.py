@@ -53,6 +53,14 @@ session = boto3.Session("a", "b", region_name="eu-west-1")
 client, resource = session.client("s3"), session.resource("s3")
 loader = session._session.get_component("data_loader")
 model = json.dumps(loader.load_service_model("s3", "service-2"))
+events = client.meta.events
+for name in ("before-call.s3.PutObject", "before-sign.s3", "docs.*.autoscaling.X.complete", "docs.*.rds-data.X"):
+    print(events._alias_event_name(name), [h.__name__ for h in events._emitter._handlers.prefix_search(name)])
+for handler in (lambda: 0, lambda **how: 0, dict, print, client.put_object, json.JSONEncoder(), 1):
+    try:
+        print(events.register("a.b", handler))
+    except ValueError:
+        print("refused")
 print(hashlib.md5(model.encode()).hexdigest(), client.meta.endpoint_url, *client.meta.service_model.operation_names,
       *dir(resource.Bucket("b")), *session.get_available_resources(), *session.get_available_services(),
       *dict.fromkeys(loader.search_paths))
