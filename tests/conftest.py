@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
+from hypothesis import settings
 
 from tests import elsewhere, servers, zygote
 from tests.project import Project
@@ -34,10 +35,14 @@ def pytest_configure() -> None:
             del os.environ[name]
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    # No server here has a certificate of a public authority's, and to read all of them takes longer than most commands.
+    os.environ["SSL_CERT_FILE"] = os.environ["SSL_CERT_DIR"] = os.devnull
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # So do shells start what is to run in the background, and what we start would inherit it, deaf to Ctrl-C.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     zygote.share_models()
+    settings.register_profile("no-clock", deadline=None)  # no test asserts a time
+    settings.load_profile("no-clock")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
