@@ -12,7 +12,7 @@ from .comparison import Reason
 HIDDEN = ".s3sync/"
 """What this project keeps for itself in a bucket lies under this prefix."""
 
-_JUNK = (".DS_Store", "Thumbs.db", "desktop.ini", ".nfs*")
+_JUNK = (".DS_Store", "Thumbs.db", "desktop.ini", ".nfs*", ".s3sync-*")
 
 _SECRET_ENDINGS = (
     ".sqlite3", ".db", ".sql", ".dump", ".bak", ".pem", ".key", ".p12", ".pfx", ".kdbx", ".tfstate", ".py", ".pyc",
@@ -23,8 +23,8 @@ _DOTTED = re.compile(r"(?:\A|/)\.(?!well-known(?:/|\Z))")
 
 
 def is_junk(base: str) -> bool:
-    """Whether a file of this base name is an operating system's litter."""
-    return base in _JUNK[:3] or base.startswith(".nfs")
+    """Whether a file of this base name is litter: an operating system's, or of a write of ours that was cut short."""
+    return base in _JUNK[:3] or base.startswith((".nfs", ".s3sync-"))
 
 
 def is_secret(name: str) -> bool:

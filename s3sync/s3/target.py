@@ -26,6 +26,7 @@ from storages.backends.s3 import S3Storage
 from storages.utils import ReadBytesWrapper, clean_name
 
 from ..access.intent import StorageFacts
+from ..storages.cutover import s3_alone, written
 from .content_types import content_type_of
 from .objects import customer_key
 from .transfer import WriteParameters
@@ -68,8 +69,8 @@ class Target:
 
     @classmethod
     def of(cls, alias: str, storage: S3Storage) -> Target:
-        """Reads a live storage. Asks nothing of the network."""
-        own = copy.copy(storage)
+        """Reads a live storage, of one with an old place behind it the S3 side. Asks nothing of the network."""
+        own = copy.copy(s3_alone(storage))
         if _overrides(own, "connection"):
             return cls(alias, own)
         extra: dict[str, Any] = {"max_pool_connections": max(POOL_SIZE, own.client_config.max_pool_connections or 0)}
@@ -275,7 +276,7 @@ class Target:
         """Whether `url()` gives a signed URL: as the options say, unless the class has a `url` of its own."""
         from .addresses import exact_url
 
-        url = type(self.storage).url
+        url = written(type(self.storage), "url")
         if url in (S3Storage.url, HashedFilesMixin.url):
             return by_options
         try:
@@ -314,4 +315,4 @@ def checksum_calculation(storage: S3Storage, ours: str | None = None) -> str | N
 
 
 def _overrides(storage: S3Storage, name: str) -> bool:
-    return getattr(type(storage), name) is not getattr(S3Storage, name)
+    return written(type(storage), name) is not getattr(S3Storage, name)

@@ -25,6 +25,7 @@ from ..s3.errors import REMOTE_ERRORS
 from ..s3.options import find_backends
 from ..s3.static_storage import without_manifest
 from ..s3.target import Target
+from ..storages.cutover import s3_alone
 from .examination import examined
 from .project_code import of_project
 from .run import Progress, Run
@@ -136,7 +137,7 @@ def _admitted(run: Run, alias: str, settings: Settings, *, asked: bool) -> _Pati
     emit: Callable[[Diagnosis], None] = run.emit if asked else lambda _: None
     try:
         target = in_haste(static_target_of(alias, settings.storages)[0])
-        live = without_manifest(settings.storages[alias]) or storages[alias]
+        live = s3_alone(without_manifest(settings.storages[alias]) or storages[alias])
         patient = _Patient(target, seen(target, settings, live), live)
     except ConfigurationError as error:
         hint = error.hint or f'correct STORAGES["{alias}"], or the AWS_* setting that is meant'

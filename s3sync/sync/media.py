@@ -13,6 +13,7 @@ from ..core.report import TargetFacts
 from ..local.state import default_directory
 from ..s3.target import without_userinfo
 from .folder import FolderPush
+from .old_place import media_folder
 from .run import Run
 from .targets import facts_of, foreign_names, target_of
 
@@ -32,6 +33,8 @@ class Settings(Protocol):
     def workers(self) -> int | None: ...
     @property
     def storages(self) -> Mapping[str, Mapping[str, Any]]: ...
+    @property
+    def media_source(self) -> Path | None: ...
     def media_directory(self) -> Path: ...
     def intent_for(self, alias: str) -> list[tuple[str, str]] | None: ...
 
@@ -46,7 +49,7 @@ def push_media(run: Run, settings: Settings, *, alias: str | None, source: str |
     target = target_of(alias, settings.storages)
     endpoint = without_userinfo(target.storage.endpoint_url or "") or None
     run.report.target = TargetFacts(alias, target.bucket, target.prefix, endpoint)
-    directory = Path(source) if source else settings.media_directory()
+    directory = Path(source) if source else media_folder(settings, target.storage)
     run.options = replace(
         run.options, engine=run.options.engine or settings.engine, workers=run.options.workers or settings.workers
     )

@@ -15,6 +15,7 @@ from ..exceptions import ConfigurationError
 from ..local.walk import Walk
 from ..s3.target import Target
 from .guard import Publicity, publishes_secret
+from .old_place import media_folder
 from .project_seen import Project
 from .targets import target_of
 
@@ -35,7 +36,7 @@ def of_media_files(project: Project) -> Iterator[Diagnosis]:
             return
         has_options = "OPTIONS" in settings.storages[alias]
         media = _Media(alias, target_of(alias, settings.storages), settings.intent_for(alias) or (), has_options)
-        root = str(settings.media_directory())
+        root = str(media_folder(settings, media.target.storage))
     except ConfigurationError:  # no folder, or what has a check of its own
         return
     names, cut = _names_in(root)
