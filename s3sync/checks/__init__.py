@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from s3sync.checks.backends import check_backends
+from s3sync.checks.cutover import check_cutover
 from s3sync.checks.folders import check_folders
 from s3sync.checks.ignored import check_ignored_settings
 from s3sync.checks.keys import check_keys
@@ -43,6 +44,7 @@ def check_project(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
         *check_transport(sites),
         *check_static(),
         *check_signed_static(sites),
+        *check_cutover(sites),
         *check_folders(),
         *check_keys(sites),
     ]
