@@ -93,6 +93,7 @@ COMMANDS: Final[Mapping[str, tuple[Needs, Mapping[str, Needs]]]] = MappingProxyT
     "collectstatic": (_PUSH, {"--clear": _DELETE, "--prune": _DELETE, **_METADATA}),
     "s3_verify_acl": (_VERIFY, {"--fix": _FIX, "--undo": _FIX}),
     "s3_lint_css": (Needs(), {}),
+    "s3_verify_media": (Needs(True), {}),
     "s3_create_bucket": (_CREATE, _CREATE_WITH),
     "s3_doctor": (_DOCTOR, {"--write": _PUSH | _DELETE | _TIDY}),
 })  # fmt: skip

@@ -126,4 +126,29 @@ class Diagnosis:
     """In that file, from 1."""
 
 
-Event = Outcome | Finding | Stopped | Judged | Diagnosis
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What a value of the database and the bucket do not agree on; or an object, or a text, that is worth knowing."""
+
+    verdict: str
+    """One of `core.values.VERDICTS`."""
+    name: str
+    """The value as the row has it; of an object, its name in the storage."""
+    key: str | None
+    alias: str | None
+    """None: the storage is none of STORAGES."""
+    bucket: str | None = None
+    model: str | None = None
+    """`photos.Post`; None for an object that no row names."""
+    field: str | None = None
+    database: str | None = None
+    pk: int | str | None = None
+    size: int | None = None
+    """Bytes of the object."""
+    local_size: int | None = None
+    """Bytes of the file on the disk, before any rendering; None where there is none, or nobody has looked."""
+    detail: str = ""
+    """What exactly, for people."""
+
+
+Event = Outcome | Finding | Stopped | Judged | Diagnosis | Verified

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .comparison import Action, Reason
-from .events import Diagnosis, Event, Failure, Finding, Judged, Outcome, Result, Stopped
+from .events import Diagnosis, Event, Failure, Finding, Judged, Outcome, Result, Stopped, Verified
 
 SCHEMA = "s3sync.report/1"
 
@@ -88,7 +88,7 @@ class Report:
             self.levels[event.level] += 1
         elif isinstance(event, Stopped):
             self.stopped = self.stopped or event
-        elif isinstance(event, (Judged, Diagnosis)):
+        elif isinstance(event, (Judged, Diagnosis, Verified)):
             return  # only some commands have those
         elif event.result is Result.FAILED:
             self.counts["failed"] += 1

@@ -108,6 +108,8 @@ def _aliases_of(command: str, settings: Settings) -> list[str]:
         return [settings.media_storage] if settings.media_storage in on_s3 else []
     if name in ("collectstatic", "s3_collectstatic", "s3_lint_css"):
         return [settings.static_storage] if settings.static_storage in on_s3 else []
+    if name == "s3_verify_media":  # any may be some field's, but for that of static files
+        return [alias for alias in on_s3 if alias != settings.static_storage]
     return on_s3
 
 

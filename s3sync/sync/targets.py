@@ -18,7 +18,7 @@ from ..s3.target import Target
 
 def target_of(alias: str, configured: Mapping[str, Mapping[str, Any]]) -> Target:
     """The target behind an alias. `configured` is STORAGES. Raises ConfigurationError; asks nothing of the network."""
-    return _target_of(alias, _storage_of(alias, configured, lambda: storages[alias]))
+    return target_from(alias, _storage_of(alias, configured, lambda: storages[alias]))
 
 
 def static_target_of(alias: str, configured: Mapping[str, Mapping[str, Any]]) -> tuple[Target, Any]:
@@ -27,7 +27,7 @@ def static_target_of(alias: str, configured: Mapping[str, Mapping[str, Any]]) ->
         alias, configured, lambda: without_manifest(configured[alias]) or storages[alias], "STATIC_STORAGE"
     )
     keeper = getattr(storage, "manifest_storage", storage)
-    return _target_of(alias, storage), None if keeper is storage else keeper
+    return target_from(alias, storage), None if keeper is storage else keeper
 
 
 def _storage_of(
@@ -57,7 +57,8 @@ def _storage_of(
     return storage
 
 
-def _target_of(alias: str, storage: Any) -> Target:
+def target_from(alias: str, storage: Any) -> Target:
+    """The target behind a storage, which `alias` stands for in messages. Raises ConfigurationError."""
     try:
         target = Target.of(alias, storage)
         target.bucket  # noqa: B018  an overridden property may raise
