@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -33,7 +33,9 @@ class Gallery:
         (folder / "models.py").write_text(f"from django.db import models\n\n{source}")
         self.project.configure(settings=SETTINGS + settings, **how)
 
-    def table(self, name: str = "photo", columns: str = "id INTEGER PRIMARY KEY, image TEXT", *, db: str = "db") -> None:
+    def table(
+        self, name: str = "photo", columns: str = "id INTEGER PRIMARY KEY, image TEXT", *, db: str = "db"
+    ) -> None:
         """Make `gallery_<name>`; `db` is the stem of the file."""
         self.sql(f"CREATE TABLE gallery_{name} ({columns})", db=db)
 
@@ -45,6 +47,11 @@ class Gallery:
                 marks = ", ".join("?" * len(values))
                 query = f"INSERT INTO gallery_{table} ({', '.join(values)}) VALUES ({marks})"
                 connection.execute(query, list(values.values()))
+
+    def many(self, names: Iterable[str]) -> None:
+        """Insert a photo for each name."""
+        with closing(self._connect("db")) as connection, connection:
+            connection.executemany("INSERT INTO gallery_photo (image) VALUES (?)", ((name,) for name in names))
 
     def sql(self, query: str, *, db: str = "db") -> None:
         """Do something else."""

@@ -16,6 +16,7 @@ import pytest
 
 from tests import canned, soak
 from tests.canned import Canned, Page
+from tests.gallery import Gallery
 from tests.project import MANAGE, Project, Result
 
 PEAK = r"""
@@ -117,6 +118,35 @@ def test_memory_does_not_grow_with_the_objects_judged(
         assert (count, {"OK": count}) == (row["objects"], row["verdicts"])
         assert (0 if by_keys else count) == server.asked["GetObjectAcl"]
     assert_flat("objects judged", peaks)
+
+
+@pytest.mark.soak
+@soak.IN_SOAK
+@pytest.mark.parametrize("missing", [1000, 2], ids=["thousandth", "half"])
+def test_memory_does_not_grow_with_the_rows(project: Project, server: Canned, missing: int) -> None:
+    """s3_verify_media --orphans: a row for each other object; of these, some name what is not there"""
+    gallery = Gallery(project)
+    gallery.models()
+    gallery.table()
+    peaks = {}
+    for count in SIZES:
+        server.objects = count
+        gallery.sql("DELETE FROM gallery_photo")
+        names = (canned.name(number) + ("x" if number % missing == 0 else "") for number in range(0, count, 2))
+        gallery.many(names)
+        result, peaks[count] = measured(
+            project, "s3_verify_media", "--orphans", "--format", "json", "-o", "report.json"
+        )
+
+        assert 3 == result.code, result
+        report = json.loads((project.root / "report.json").read_text())
+        lost = len(range(0, count, max(missing, 2)))
+        assert {"ok": count // 2 - lost, "missing": lost, "orphan": count // 2 + lost} == {
+            verdict: number for verdict, number in report["verdicts"].items() if number
+        } | ({"ok": 0} if missing == 2 else {})
+        assert {"ListObjectsV2": count // 1000, "PutObject": 0} == report["requests"]
+        print(count, report["seconds"]["total"])  # noqa: T201
+    assert_flat("rows", peaks)
 
 
 @pytest.mark.soak
