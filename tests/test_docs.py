@@ -55,8 +55,9 @@ def make_moto_s3(moto_server: Server) -> Any:
 def change_for(title: str, project: Project) -> None:
     """What happens before the commands of a block are run."""
     project.fresh = title == "first push"  # what is shown first is from a start of its own, as a user's
-    if title == "dry run":
+    if title in ("dry run", "files from"):
         project.push()
+        (project.root / "changed.txt").write_text("ids/passport.jpg\nphotos/2024/beach.jpg\n")
         project.write("photos/2024/beach.jpg", b"c" * 2_100_000)
         project.write("ids/passport.jpg", b"p" * 900)
     elif title == "verify":
@@ -96,7 +97,7 @@ def shown_by(title: str, commands: list[str], project: Project) -> str:
         ("README.md", "first push"), ("README.md", "dry run"), ("README.md", "collectstatic"), ("README.md", "verify"),
         ("docs/scripting.md", "report"), ("docs/css.md", "lint"), ("docs/permissions.md", "iam policy"),
         ("docs/permissions.md", "bucket policy"), ("docs/permissions.md", "cors rules"), ("docs/doctor.md", "doctor"),
-        ("docs/buckets.md", "bucket"),
+        ("docs/buckets.md", "bucket"), ("docs/incremental.md", "files from"),
     ],
 )
 def test_shown_output_is_what_the_command_prints(acme: Project, document: str, title: str) -> None:
@@ -118,5 +119,6 @@ def test_every_shown_block_is_tested() -> None:
     titles = {found["title"] for path in [ROOT / "README.md", *ROOT.glob("docs/*.md")]
               for found in BLOCK.finditer(path.read_text())}  # fmt: skip
     of_policies = {"iam policy", "bucket policy", "cors rules"}
-    of_commands = {"first push", "dry run", "collectstatic", "verify", "lint", "report", "doctor", "bucket"}
+    of_commands = {"first push", "dry run", "collectstatic", "verify", "lint", "report", "doctor", "bucket",
+                   "files from"}  # fmt: skip
     assert of_commands | of_policies == titles

@@ -142,6 +142,8 @@ class Pair(NamedTuple):
     digest: Digest | None = None
     """May be made of a cached fingerprint, then it holds size and MD5 alone."""
     head: Head | None = None
+    assumed: bool = False
+    """Nobody has looked into the bucket: `obj` is what the last run left there, None where none knows of any."""
 
 
 def decide(pair: Pair, rules: Rules) -> Decision | Need:

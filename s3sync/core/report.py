@@ -107,6 +107,11 @@ class Report:
         self.counts["changed" if existed else "new"] += 1
         self.planned_bytes += size
 
+    def taken_back(self, *, existed: bool, size: int) -> None:
+        """Takes `decided` back: it is to be decided again."""
+        self.counts["changed" if existed else "new"] -= 1
+        self.planned_bytes -= size
+
     @property
     def exit_code(self) -> int:
         """The one code that says most: a run that did not start, a signal, a guard, failures, budget, differences."""

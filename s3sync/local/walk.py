@@ -94,7 +94,7 @@ class Walk:
                 yield leaf
 
     def _in_order(self, name: str) -> bool:
-        return (name.isascii() or _is_utf8(name)) and self.is_regular(name)
+        return (name.isascii() or is_utf8(name)) and self.is_regular(name)
 
     def _set_aside(self, root: str, item: _Found, parent: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry]:
         """Walks an entry that has no place among the keys: files are held, the rest is passed."""
@@ -111,7 +111,7 @@ class Walk:
         for entry in below:
             if entry is None:
                 continue
-            if not _is_utf8(entry.name):
+            if not is_utf8(entry.name):
                 reason = entry.reason if isinstance(entry, Passed) else None
                 yield Passed(entry.name, reason, None if reason else NOT_UTF8, storable=False)
             else:
@@ -120,7 +120,7 @@ class Walk:
                     yield replace(entry, storable=False)
 
     def _is_out_of_scope(self, item: _Found, name: str) -> bool:
-        if not _is_utf8(name):
+        if not is_utf8(name):
             return False
         if item.order.endswith("/"):
             return self.scope.leaves_out_folder(name)
@@ -130,7 +130,7 @@ class Walk:
         """A folder, or a link: followed where it stays inside the root, or the user said so; never in a circle."""
         linked = not item.folder
         path = os.path.realpath(item.entry.path) if linked else item.entry.path
-        allowed = not linked or self.follow_symlinks or path == root or path.startswith(root.rstrip(os.sep) + os.sep)
+        allowed = not linked or self._may_follow(path, root)
         try:
             status = os.stat(path, follow_symlinks=False)
         except OSError as error:
@@ -155,6 +155,10 @@ class Walk:
             yield Passed(name, Reason.LINK, folder=True)
         else:
             yield from self._folder(root, path, name + "/", (*above, identity))
+
+    def _may_follow(self, path: str, root: str) -> bool:
+        """Whether a link may lead there: it is within the root, or the user said so."""
+        return self.follow_symlinks or path == root or path.startswith(root.rstrip(os.sep) + os.sep)
 
     def _link(self, name: str, *, folder: bool = False) -> Iterator[Passed]:
         """A link that is not followed, if anybody wants to hear of it."""
@@ -216,7 +220,8 @@ def _order(item: _Found) -> str:
     return item.order
 
 
-def _is_utf8(text: str) -> bool:
+def is_utf8(text: str) -> bool:
+    """Whether a name can be a key, rather than bytes that no encoding has taken."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .transfer import Condition
 
 
 class Conflict(Exception):
-    """Another object is under the key."""
+    """Another object is under the key; `found` is what a HEAD has just said of it, if one was asked."""
+
+    def __init__(self, found: Mapping[str, Any] | None = None) -> None:
+        super().__init__()
+        self.found = found
 
 
 class Untrue(Exception):
-    """A HEAD has shown that the condition does not hold."""
+    """A HEAD has shown that the condition does not hold; `found` is its answer, None for no object."""
+
+    def __init__(self, found: Mapping[str, Any] | None = None) -> None:
+        super().__init__()
+        self.found = found
 
 
 class NothingStored(Exception):

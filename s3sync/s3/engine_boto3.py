@@ -89,8 +89,9 @@ class Boto3Engine:
         """The worker: whatever happens becomes a completion."""
         try:
             stored = self._store(put)
-        except Conflict:
-            self._deliver(Refused(put, "PreconditionFailed", 412, "another object is under this key", conflict=True))
+        except Conflict as conflict:
+            message = "another object is under this key"
+            self._deliver(Refused(put, "PreconditionFailed", 412, message, conflict=True, found=conflict.found))
         except Cancelled:
             self._deliver(Refused(put, "Cancelled", None, "the run ended before it was sent"))
         except Exception as error:  # noqa: BLE001  the worker's boundary
@@ -128,6 +129,8 @@ class Boto3Engine:
         """What to make of a failed try: None to try again as `attempt` says now, or ours is stored. Else raises."""
         trouble = Trouble("PreconditionFailed", None, "") if isinstance(error, Untrue) else trouble_of(error)
         if attempt.condition is not None and trouble.code in _CONDITION_CODES:
+            if put.assumed and not attempt.number and trouble.code in ("PreconditionFailed", "412"):
+                raise Conflict(error.found if isinstance(error, Untrue) else None)
             return self._resolve(error, trouble, put, attempt, attempt.condition)
         if trouble.http == 501 and attempt.asked and not self._conditions.everywhere:
             attempt.unasked = True
@@ -164,14 +167,14 @@ class Boto3Engine:
         if attempt.condition is None or not needed:
             return
         try:
-            found = etag_of(self._head(put) or {})
+            answer = self._head(put)
         except ClientError:
             if single and not attempt.unasked and self._conditions.may_be_kept:
                 return  # no right to look: the condition itself has to do
             raise
         self._conditions.looked(single_put=single)
-        if found != (attempt.condition.if_match or ""):
-            raise Untrue
+        if etag_of(answer or {}) != (attempt.condition.if_match or ""):
+            raise Untrue(answer)
 
     def _head(self, put: Put) -> Mapping[str, Any] | None:
         return head_object(self._client, self._bucket, put.key, extra=customer_key(put.parameters.params))
@@ -198,7 +201,7 @@ class Boto3Engine:
         if self._holds_our_bytes(put, answer):
             return Stored(put, etag_of(answer), encryption_of(answer))
         if condition.if_match is None or etag_of(answer) != condition.if_match:
-            raise Conflict
+            raise Conflict(answer)
         self._try_again_though_refused(error, trouble, attempt)
         return None
 

@@ -251,7 +251,7 @@ class FastEngine:
         self._pump()
 
     def _learn(self, completion: Completion, connection: Connection, sent_at: float) -> None:
-        if not isinstance(completion, HandedOver):
+        if not isinstance(completion, HandedOver) or (completion.code == "412" and completion.put.assumed):
             self._pace.succeeded()
             self._streak = ("", 0)
             return

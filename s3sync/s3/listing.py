@@ -5,9 +5,7 @@ from __future__ import annotations
 import queue
 import re
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree
@@ -19,6 +17,7 @@ from ..core.objects import RemoteObject
 from ..core.plan import Keyed
 from .detached import with_session
 from .errors import trouble_of
+from .objects import server_time, skew_of
 
 _EMPTY = b'<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"></ListBucketResult>'
 _TRIES = 4
@@ -181,14 +180,8 @@ class _Pages(Generic[Item]):
         raise NotImplementedError
 
     def _note_clock(self, answer: Any) -> None:
-        date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-        if date:
-            try:
-                skew = parsedate_to_datetime(date).timestamp() - time.time()
-            except ValueError:
-                return
-            # The header holds whole seconds and has travelled: less than two seconds says nothing.
-            self.skew = skew if abs(skew) > 2.0 else 0.0
+        if server_time(answer) is not None:
+            self.skew = skew_of(answer)
 
 
 class Listing(_Pages[RemoteObject]):

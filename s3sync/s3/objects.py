@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import gzip
+import time
 from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from ..core.objects import Head
+from ..core.objects import Head, RemoteObject
 from .errors import WrongAnswer, trouble_of
 from .transfer import Put
 
@@ -125,6 +128,32 @@ def content_facts(answer: Mapping[str, Any]) -> Head:
         int(answer.get("ContentLength", 0)), etag_of(answer), encryption_of(answer), checksums,
         answer.get("Metadata", {}).get(MD5_METADATA),
     )  # fmt: skip
+
+
+def object_of(key: str, answer: Mapping[str, Any]) -> RemoteObject:
+    """What a HEAD has found, as a listing would show it."""
+    modified: datetime = answer["LastModified"]
+    shown = modified.astimezone(timezone.utc).isoformat()
+    return RemoteObject(key, int(answer.get("ContentLength", 0)), etag_of(answer), shown)
+
+
+def skew_of(answer: Mapping[str, Any]) -> float:
+    """Seconds by which the server's clock is ahead of ours, by the `Date` of an answer; 0 where it says nothing.
+
+    The header holds whole seconds and has travelled: less than two seconds says nothing.
+    """
+    date = server_time(answer)
+    skew = 0.0 if date is None else date - time.time()
+    return skew if abs(skew) > 2.0 else 0.0
+
+
+def server_time(answer: Mapping[str, Any]) -> float | None:
+    """The `Date` of an answer, in whole seconds since the epoch; None where it has none that can be read."""
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    try:
+        return parsedate_to_datetime(date).timestamp() if date else None
+    except ValueError:
+        return None
 
 
 def etag_of(answer: Mapping[str, Any]) -> str:

@@ -55,6 +55,8 @@ class Put:
     """Whether user metadata is to name the MD5, as the target's ETags don't. Uploads in parts always do."""
     ticket: Any = None
     """The caller's own; engines hand it back untouched."""
+    assumed: bool = False
+    """Nobody has looked for the object: where the condition does not hold, the caller decides anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ class Refused:
     """Somebody else's object is there: a matter for people, not a failure."""
     left: tuple[str, int] | None = None
     """ETag and size of an object that was stored all the same: ours, but not what was to be sent."""
+    found: Mapping[str, Any] | None = None
+    """Of a conflict, what a HEAD has just answered, if one was asked."""
     parts_left: bool = False
     """Whether parts of it lie in the bucket, as there is no right to remove them."""
 

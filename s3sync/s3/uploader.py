@@ -80,8 +80,12 @@ class Uploader:
     def settle(self, completion: Completion) -> Finished | None:
         """Takes what an engine delivered; None if the object goes on to the other engine."""
         if isinstance(completion, HandedOver):
-            self.boto3.submit(completion.put)
-            return None
+            put = completion.put
+            if not put.assumed or completion.code != "412":
+                put.assumed = put.assumed and completion.code == "degraded"  # else a try may have stored it already
+                self.boto3.submit(put)
+                return None
+            completion = Refused(put, "PreconditionFailed", 412, "the condition does not hold", conflict=True)
         result = self._vouch(completion) if isinstance(completion, Stored) else completion
         self.count -= 1
         self.bytes -= len(result.put.body or b"")

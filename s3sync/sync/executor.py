@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from ..core.comparison import Action, Reason
 from ..core.events import Failure, Outcome, Result
@@ -54,6 +55,8 @@ class Uploads:
         self.uploader = make_uploader(deliver=partial(desk.post, self._completed), progress=self._sent)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="s3sync-read")
         self._threshold = target.transfer_config.multipart_threshold
+        self.reconsider: Callable[[Job, Mapping[str, Any] | None], None] | None = None
+        """Decides anew on what was assumed of an object and does not hold; gets what a HEAD said, if one was asked."""
         self._reading = 0
         self._streamed = 0
         self._lock = threading.Lock()
@@ -171,6 +174,7 @@ class Uploads:
             body=None if own else read.data, path=read.file.path if own else read.path, condition=condition,
             name=job.pair.file.name, multipart_etag=ticket.multipart_etag, ticket=ticket,
             carries_md5=not self._target.etags_are_md5 and not own,  # where an ETag tells nothing, our metadata does
+            assumed=job.pair.assumed,
         )  # fmt: skip
 
     def _completed(self, completion: Completion) -> None:
@@ -240,7 +244,9 @@ class Uploads:
         if touched and (refused.code == "Unreachable" or refused.code not in NO_RETRY_MENDS):
             self._again(put, job)
             return
-        if refused.conflict:
+        if refused.conflict and job.pair.assumed and self.reconsider is not None:
+            self._look_anew(job, put.ticket.reading, refused.found)
+        elif refused.conflict:
             self._run.progress.files_done += 1
             self._run.emit(Outcome(put.name, put.key, Action.CONFLICT, Result.SKIPPED, Reason.NEWER, put.size))
         elif refused.code == "Cancelled":
@@ -256,6 +262,17 @@ class Uploads:
             down = refused.code in DOWN
             self._run.upload_failed(refused.code, mendable=refused.code not in NO_RETRY_MENDS | DOWN, down=down)
             self._fail(job, failure)
+
+    def _look_anew(self, job: Job, read: reading.Reading, found: Mapping[str, Any] | None) -> None:
+        """There is an object that nobody knew of, or another one: what was begun has not been tried."""
+        if self._run.stopping or self.reconsider is None:
+            self._not_tried(job)
+            return
+        self._run.report.taken_back(existed=job.pair.obj is not None, size=job.pair.file.size)
+        self._run.progress.files -= 1
+        self._run.progress.bytes -= job.pair.file.size
+        pair = job.pair._replace(file=read.file, size=read.digest.size, digest=read.digest)
+        self.reconsider(job._replace(pair=pair), found)
 
     def _failed_to_read(self, job: Job, passed: Passed) -> None:
         if passed.failure is not None:

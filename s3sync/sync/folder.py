@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ..core.comparison import Action
 from ..core.events import Finding, Outcome, Result
@@ -15,10 +16,12 @@ from ..core.plan import Entry, Held, Join
 from ..core.scope import Scope
 from ..exceptions import GuardRefused, SourceError
 from ..local import reading
+from ..local.named import NamedFiles
 from ..local.walk import Walk
 from .deletes import Deletes
 from .guard import Guard
 from .jobs import Executor
+from .named import check_first_answers
 from .push import Push
 
 
@@ -55,12 +58,23 @@ class FolderPush(Push):
         options, target = self.run.options, self.target
         spool = self.stack.enter_context(reading.temporary_spool())
         self._deletes = Deletes(self.run, target, self.state, self.conditions, self._root, spool)
-        self._walk = Walk(
-            root=self._root, scope=scope, hold=partial(self.hold, held), is_regular=target.is_regular,
-            follow_symlinks=options.follow_symlinks, min_age=options.min_age,
-            key_overhead=len(target.prefix.encode()),
-        )  # fmt: skip
+        how: dict[str, Any] = {
+            "root": self._root, "scope": scope, "hold": partial(self.hold, held), "is_regular": target.is_regular,
+            "follow_symlinks": options.follow_symlinks, "min_age": options.min_age,
+            "key_overhead": len(target.prefix.encode()),
+        }  # fmt: skip
+        self._walk = Walk(**how)
+        if options.files_from is not None:
+            self._walk = NamedFiles(
+                **how, source=str(self.source), listed_in=options.files_from, null=options.null,
+                stop=lambda: self.run.stopping,
+            )  # fmt: skip
         return self._walk
+
+    @property
+    def is_unlisted(self) -> bool:
+        """With `--files-from`."""
+        return self.run.options.files_from is not None
 
     def carried_out_by(self, executor: Executor) -> Executor:
         """What is sent is looked into before, where everybody would read it."""
@@ -80,6 +94,8 @@ class FolderPush(Push):
     def conclude(self, join: Join) -> None:
         """Deletes, where that is wanted and safe."""
         run = self.run
+        if self.is_unlisted:
+            check_first_answers(run, self.target)
         if not run.options.delete:
             return
         if "" in self.foreign:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
-from ..core.comparison import Action, Compare, Decision, Need, Pair, Reason, Rules, decide
+from ..core.comparison import NEED_HEAD, Action, Compare, Decision, Need, Pair, Reason, Rules, decide
 from ..core.events import Failure, Finding, Outcome, Result
 from ..core.objects import Digest, Known, LocalFile, RemoteObject
 from ..core.plan import Join, Match, Passed
@@ -16,7 +18,7 @@ from ..core.scope import Scope
 from ..local import reading
 from ..local.state import State
 from ..s3.errors import REMOTE_ERRORS
-from ..s3.objects import content_facts, head_object
+from ..s3.objects import content_facts, head_object, object_of, skew_of
 from ..s3.target import Rendering, Target
 from .desk import Desk
 from .failures import file_failure, remote_failure, storage_failure
@@ -34,11 +36,13 @@ class Planner:
 
     def __init__(
         self, run: Run, target: Target, state: State, scope: Scope, rules: Rules, desk: Desk,
-        executor: Executor, secret: Callable[[str, str], bool],
+        executor: Executor, secret: Callable[[str, str], bool], unlisted: bool = False,
     ) -> None:  # fmt: skip
+        """`unlisted`: there is no listing; each object is looked for by itself, where nothing else tells of it."""
         self._run, self._target, self._state, self._scope = run, target, state, scope
         self._rules, self._desk, self._executor, self._secret = rules, desk, executor, secret
         self._pool = ThreadPoolExecutor(_INSPECTORS, thread_name_prefix="s3sync-inspect")
+        self._unlisted = unlisted
         self._outstanding = 0
         self._nfd = 0
         self.in_scope = 0
@@ -87,6 +91,19 @@ class Planner:
                 "names-nfd", "info", f"{self._nfd} names are not in Unicode's composed form (NFC): macOS writes them "
                 "so. S3 tells them from their composed twins.",
             ))  # fmt: skip
+            self._nfd = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether facts are still being got."""
+        return self._outstanding > 0
+
+    def reconsider(self, job: Job, found: Mapping[str, Any] | None) -> None:
+        """Decides anew, as what was assumed does not hold; `found` is what a HEAD has answered, if one was asked."""
+        if found is None:
+            self._inspect(job.key, job.pair, NEED_HEAD, job.rendering)
+        else:
+            self._decide(job.key, self._seen(job.key, job.pair, found), job.rendering)
 
     def close(self) -> None:
         """Ends the threads."""
@@ -126,15 +143,32 @@ class Planner:
         if secret:
             self._run.emit(Outcome(file.name, match.key, Action.SKIP, Result.SKIPPED, Reason.SECRET))
             return
+        size = None if rendering.render else file.size
+        if self._unlisted:
+            self._assume(match.key, Pair(file, None, self._state.known(match.key), size, assumed=True), rendering)
+            return
         known = None if match.obj is None else self._state.known(match.key)
-        pair = Pair(file, match.obj, known, None if rendering.render else file.size)
-        self._decide(match.key, pair, rendering)
+        self._decide(match.key, Pair(file, match.obj, known, size), rendering)
+
+    def _assume(self, key: str, pair: Pair, rendering: Rendering) -> None:
+        """Begins with what the last run has left. The condition of a small PUT tells whether it still holds; a large
+        file is not sent in vain, and a rehearsal sends nothing, so there a HEAD tells."""
+        known, size = pair.known, pair.file.size
+        if self._run.options.dry_run or (known is None and size >= self._target.transfer_config.multipart_threshold):
+            self._inspect(key, pair, NEED_HEAD, rendering)
+        elif known is None or not known.etag:
+            self._decide(key, pair, rendering)
+        else:
+            self._decide(key, pair._replace(obj=RemoteObject(key, known.size, known.etag, "")), rendering)
 
     def _decide(self, key: str, pair: Pair, rendering: Rendering) -> None:
         while True:
             decision = decide(pair, self._rules)
             if isinstance(decision, Decision):
-                self._decided(Job(key, pair, decision, rendering))
+                if pair.assumed and decision.action is not Action.UPLOAD:
+                    self._inspect(key, pair, NEED_HEAD, rendering)  # nothing is sent that would tell
+                else:
+                    self._decided(Job(key, pair, decision, rendering))
                 return
             cached = self._cached(pair, decision, rendering)
             if cached is not None:
@@ -176,7 +210,7 @@ class Planner:
                     self._target.client, self._target.bucket, key, checksums=self._target.is_aws,
                     extra=self._target.head_parameters(key),
                 )  # fmt: skip
-                outcome = pair._replace(obj=None) if answer is None else pair._replace(head=content_facts(answer))
+                outcome = self._seen(key, pair, answer)
             else:
                 read = self._digest(pair, need, rendering)
                 digest = _merged(pair.digest, read.digest)
@@ -184,6 +218,15 @@ class Planner:
         except Exception as error:  # noqa: BLE001  the worker's boundary
             outcome = error
         self._desk.post(partial(self._inspected, key, pair, rendering), outcome)
+
+    def _seen(self, key: str, pair: Pair, answer: Mapping[str, Any] | None) -> Pair:
+        """The pair with what a HEAD has said; in any thread. Where nothing was listed, that tells of the object too."""
+        if answer is None:
+            return pair._replace(obj=None, assumed=False)
+        if not pair.assumed:
+            return pair._replace(head=content_facts(answer))
+        self._rules = replace(self._rules, skew=skew_of(answer))
+        return pair._replace(obj=object_of(key, answer), head=content_facts(answer), assumed=False)
 
     def _digest(self, pair: Pair, need: Need, rendering: Rendering) -> reading.Reading:
         """Reads a file for its digest alone; in any thread."""

@@ -34,6 +34,7 @@ from .executor import Uploads
 from .failures import storage_failure
 from .guard import Publicity, publishes_secret
 from .jobs import Executor, Rehearsal
+from .named import NoListing
 from .planner import Planner
 from .remembered import recall, remember
 from .run import Run
@@ -102,7 +103,10 @@ class Push(ABC):
         self.publicity = Publicity(self.target, self.intent)
         root = self.begin()
         calls, renewal = CallCounter(self.target.client), Renewal(self.target)
-        listing = Listing(self.target.client, self.target.bucket, self.target.listing_prefix(self.run.options.prefix))
+        listing: Listing | NoListing = NoListing()
+        if not self.is_unlisted:
+            prefix = self.target.listing_prefix(self.run.options.prefix)
+            listing = Listing(self.target.client, self.target.bucket, prefix)
         try:
             with self.stack:
                 listing.open()
@@ -116,7 +120,12 @@ class Push(ABC):
             renewal.close()
             self._account(calls)
 
-    def _push(self, root: str, listing: Listing, calls: CallCounter) -> None:
+    @property
+    def is_unlisted(self) -> bool:
+        """Whether nothing is listed, as the names are given."""
+        return False
+
+    def _push(self, root: str, listing: Listing | NoListing, calls: CallCounter) -> None:
         run, options = self.run, self.run.options
         began = time.time() + listing.skew
         self.state = self._open_state(root)
@@ -128,7 +137,11 @@ class Push(ABC):
             held_back=lambda name: self.is_held_back(self.target.prefix + name, name),
         )  # fmt: skip
         rules = self._rules(listing)
-        self.planner = Planner(run, self.target, self.state, scope, rules, desk, executor, self.is_held_back)
+        self.planner = Planner(
+            run, self.target, self.state, scope, rules, desk, executor, self.is_held_back, self.is_unlisted
+        )
+        if self._uploads is not None and self.is_unlisted:
+            self._uploads.reconsider = self.planner.reconsider
         self.stack.callback(self.planner.close)
         held = Held()
         entries = self.entries(scope, held)
@@ -148,6 +161,9 @@ class Push(ABC):
         run.report.seconds["plan"] = run.elapsed
         self.planner.finish()
         executor.finish()
+        while self.planner.is_busy:  # with what was assumed of an object and did not hold
+            self.planner.finish()
+            executor.finish()
         run.report.seconds["transfer"] = run.elapsed
         self.conclude(join)
         if verification is not None and not options.dry_run and not run.stopping:
@@ -196,7 +212,7 @@ class Push(ABC):
         self.stack.callback(executor.close)
         return executor
 
-    def _rules(self, listing: Listing) -> Rules:
+    def _rules(self, listing: Listing | NoListing) -> Rules:
         options = self.run.options
         return Rules(
             compare=options.compare, two_hands=self.two_hands, no_clobber=options.no_clobber,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..core.comparison import Compare
-from ..core.events import Event, Outcome, Result, Stopped
+from ..core.events import Event, Failure, Outcome, Result, Stopped
 from ..core.plan import DeleteLimit
 from ..core.report import Report
 
@@ -26,6 +26,10 @@ class PushOptions:
     delete: bool = False
     max_delete: DeleteLimit = field(default_factory=DeleteLimit)
     min_age: float = 0.0
+    files_from: str | None = None
+    """A list of names: only these, and nothing is listed; `-` is standard input."""
+    null: bool = False
+    """They end with NUL."""
     follow_symlinks: bool = False
     check_metadata: bool = False
     fix_metadata: bool = False
@@ -80,6 +84,8 @@ class Run:
     """Called once, when all is set up and the work on names begins."""
     wants_uploads: bool = True
     """Whether anybody looks at each upload; false: they are only counted."""
+    failures: dict[str, Failure] = field(default_factory=dict)
+    """The first failure of each code."""
     _began: float = field(default_factory=time.monotonic)
     _uploaded: bool = False
     _same_code: str = ""
@@ -90,6 +96,8 @@ class Run:
         self.report.fold(event)
         self.watcher.saw(event)
         if isinstance(event, Outcome) and event.result is Result.FAILED:
+            if event.error is not None:
+                self.failures.setdefault(event.error.code, event.error)
             limit = self.options.max_errors
             if limit is not None and self.report.counts["failed"] >= limit:
                 self.stop(Stopped("errors", f"{limit} failures were the limit"))

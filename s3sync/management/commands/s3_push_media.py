@@ -11,7 +11,25 @@ from ...core.comparison import Compare
 from ...core.plan import DeleteLimit
 from ...sync.media import push_media
 from ..base import SyncCommand
-from ..options import add_shared_options, delete_limit, duration, push_options
+from ..options import add_shared_options, delete_limit, duration, path, push_options
+
+_APART = (
+    ("no_clobber", "overwrite_newer", ""),
+    ("files_from", "delete", "only a whole walk shows which files are gone"),
+    ("files_from", "check_metadata", "that is a question about every object"),
+    ("files_from", "fix_metadata", "that is a question about every object"),
+    ("files_from", "verify", "it lists everything"),
+)
+"""Options that exclude each other, and why."""
+
+
+def contradiction(options: dict[str, Any]) -> str | None:
+    """Which options exclude each other; None where all is well."""
+    for one, other, why in _APART:
+        if options[one] and options[other]:
+            both = " and ".join(f"--{name.replace('_', '-')}" for name in (one, other))
+            return f"{both} exclude each other" + (f": {why}" if why else "")
+    return "--null goes with --files-from" if options["null"] and not options["files_from"] else None
 
 
 class Command(SyncCommand):
@@ -30,15 +48,19 @@ class Command(SyncCommand):
             help="Delete nothing if it would be more. Default: 10%% of the objects in scope, ten always.")  # fmt: skip
         add("--min-age", type=duration, default=0.0, metavar="S", help="Skip files changed in the last S seconds.")
         add("--follow-symlinks", action="store_true", help="Follow links that lead out of the source.")
+        add("--files-from", type=path, metavar="FILE|-",
+            help="Push only the files that FILE names, one a line (-: standard input), and list nothing.")  # fmt: skip
+        add("--null", action="store_true", help="The names of --files-from end with NUL, as find -print0 writes them.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.check_options(options)
-        if options["no_clobber"] and options["overwrite_newer"]:
-            self.usage_error("--no-clobber and --overwrite-newer exclude each other")
+        if wrong := contradiction(options):
+            self.usage_error(wrong)
         wishes = push_options(
             options, compare=Compare(options["compare"]), no_clobber=options["no_clobber"],
             overwrite_newer=options["overwrite_newer"], delete=options["delete"], max_delete=options["max_delete"],
             min_age=options["min_age"], follow_symlinks=options["follow_symlinks"],
+            files_from=options["files_from"], null=options["null"],
         )  # fmt: skip
         self.run_and_show(options, lambda run: push_media(
             run, conf, alias=options["storage"], source=options["source"], lock=options["lock"]

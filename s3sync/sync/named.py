@@ -1,0 +1,44 @@
+"""A push of names that are given: nothing is listed, so the first answers tell what a listing would have told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from ..core.objects import RemoteObject
+from ..exceptions import RemoteError
+from ..s3.errors import Trouble, hint_for
+from ..s3.target import Target
+from .run import Run
+
+_NO_START: Final = frozenset({
+    "NoSuchBucket", "InvalidBucketName", "PermanentRedirect", "301", "AuthorizationHeaderMalformed",
+    "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "TokenRefreshRequired",
+    "RequestTimeTooSkewed", "NoCredentials", "PartialCredentials", "CredentialRetrievalError", "NoRegion",
+    "AllAccessDisabled", "AccountProblem", "NotSignedUp", "Unreachable", "TLS", "WrongAnswer",
+})  # fmt: skip
+"""With one of these a listing would have been refused too."""
+_ANSWERED: Final = ("uploaded", "unchanged", "kept", "conflicts")
+
+
+class NoListing:
+    """Stands where a listing does, and asks for nothing."""
+
+    skew = 0.0
+
+    def open(self) -> None:
+        """Does nothing."""
+
+    def __iter__(self) -> Iterator[RemoteObject]:
+        return iter(())
+
+
+def check_first_answers(run: Run, target: Target) -> None:
+    """Raises RemoteError where nothing was reached, as each name failed for one reason that is no name's own."""
+    counts = run.report.counts
+    if len(run.failures) != 1 or run.report.pending or any(counts[name] for name in _ANSWERED):
+        return
+    ((code, error),) = run.failures.items()
+    if code in _NO_START:
+        hint = error.hint or hint_for(Trouble(code, error.http, error.message), "PutObject", target.bucket, "*")
+        raise RemoteError("PutObject", target.bucket, code=code, http=error.http, hint=hint)
