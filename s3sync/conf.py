@@ -86,6 +86,18 @@ class Conf:
         """`MEDIA_ROOT` made absolute; None if it is empty, as it is by default."""
         return _directory("MEDIA_ROOT", settings.MEDIA_ROOT) if settings.MEDIA_ROOT else None
 
+    @property
+    def file_permissions(self) -> int | None:
+        """`FILE_UPLOAD_PERMISSIONS`: what Django gives to uploaded files; None leaves it to the umask."""
+        mode: int | None = settings.FILE_UPLOAD_PERMISSIONS
+        return mode
+
+    @property
+    def directory_permissions(self) -> int | None:
+        """`FILE_UPLOAD_DIRECTORY_PERMISSIONS`: the same for folders that are made for them."""
+        mode: int | None = settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS
+        return mode
+
     def media_directory(self) -> Path:
         """The directory that `s3_push_media` reads: `MEDIA_SOURCE`, else `MEDIA_ROOT`. It need not exist."""
         directory = self.media_source or self.media_root

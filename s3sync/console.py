@@ -35,6 +35,8 @@ class _Failures:
 class Console:
     """A watcher that shows a run. `out` and `err` are text streams; `output` is the path of `-o`, or None."""
 
+    task = "Pushing"
+
     def __init__(
         self, out: IO[str], err: IO[str], *, form: str = "text", verbosity: int = 1, progress: bool | None = None,
         output: str | None = None, lints: bool = False,
@@ -148,11 +150,20 @@ class Console:
             hint = f" {report.error.hint[0].upper()}{report.error.hint[1:]}." if report.error.hint else ""
             self._complain(shown(report.error.message + hint))
         if self._verbosity >= 2 and report.engine and report.error is None:
-            why = f" ({report.engine_reason})" if report.engine_reason else ""
-            self._write(f"engine {report.engine}{why}; conditional writes {report.conditional}")
+            self._write(self._engine(report))
         if report.error is None or any(report.counts.values()):
             write = self._write if self._verbosity > 0 else self._complain
-            write(lint_summary(report) if self._lints else summary(report, self._planned))
+            write(self._summary(report))
+
+    def _title_of(self, outcome: Outcome) -> str | None:
+        return title_of(outcome)
+
+    def _engine(self, report: Report) -> str:
+        why = f" ({report.engine_reason})" if report.engine_reason else ""
+        return f"engine {report.engine}{why}; conditional writes {report.conditional}"
+
+    def _summary(self, report: Report) -> str:
+        return lint_summary(report) if self._lints else summary(report, self._planned)
 
     def _list_trouble(self) -> None:
         for code, failures in self._failures.items():
@@ -178,7 +189,7 @@ class Console:
             if len(failures.names) < _NAMED:
                 failures.names.append(outcome.name)
             return
-        title = title_of(outcome)
+        title = self._title_of(outcome)
         if title is not None:
             self._counted[title] += 1
             if len(self._named[title]) < _NAMED:
@@ -189,7 +200,7 @@ class Console:
         if self._bar is None:
             from tqdm import tqdm  # only a terminal needs it
 
-            self._bar = tqdm(unit="B", unit_scale=True, file=self._err, dynamic_ncols=True, desc="Pushing")
+            self._bar = tqdm(unit="B", unit_scale=True, file=self._err, dynamic_ncols=True, desc=self.task)
         self._bar.total = max(progress.bytes, progress.bytes_done)
         self._bar.n = progress.bytes_done
         self._bar.set_postfix_str(f"{progress.files_done:,}/{progress.files:,} files", refresh=False)

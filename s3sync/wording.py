@@ -10,7 +10,10 @@ from .core.events import Finding, Outcome, Result
 from .core.report import OK, Report
 
 _HOSTILE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_VERBS = {Action.UPLOAD: "upload", Action.DELETE: "delete", Action.FIX: "fix", Action.NONE: "unchanged"}
+_VERBS = {
+    Action.UPLOAD: "upload", Action.DOWNLOAD: "download", Action.DELETE: "delete", Action.FIX: "fix",
+    Action.NONE: "unchanged",
+}  # fmt: skip
 
 
 def shown(name: str) -> str:
@@ -42,7 +45,7 @@ def line_for(outcome: Outcome) -> str:
     elif outcome.result is Result.FAILED:
         verb = "failed to " + verb
     notes = [outcome.reason.value] if outcome.reason else []
-    if outcome.size is not None and outcome.action is Action.UPLOAD:
+    if outcome.size is not None and outcome.action in (Action.UPLOAD, Action.DOWNLOAD):
         notes.append(in_bytes(outcome.size))
     if outcome.detail:
         notes.append(outcome.detail)

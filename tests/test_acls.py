@@ -27,7 +27,8 @@ from storages.backends.s3 import S3Storage
 from s3sync.access.facts import Grant
 from s3sync.s3.acl_boto3 import HOPELESS_AFTER
 from s3sync.s3.acl_documents import Acl, ObjectAcl, _any_form, _plain, parse_acl
-from s3sync.s3.acl_wire import ENOUGH, INTERNAL, capture_acl
+from s3sync.s3.acl_wire import capture_acl
+from s3sync.s3.keyed_wire import ENOUGH, INTERNAL
 from s3sync.s3.acls import AclReader
 from s3sync.s3.calls import CallCounter
 from s3sync.s3.capture import credentials_of
@@ -457,7 +458,7 @@ def test_errors_of_our_own_lose_nothing(where: str, caplog: pytest.LogCaptureFix
         found = read_all(reader, map(str, range(100)))
         assert (100, {OURS}) == (len(found), {acl.grants for acl in found.values()})
         assert INTERNAL == reader.why_not_fast
-    assert 1 == len([record for record in caplog.records if record.name == "s3sync.s3.acl_wire"])
+    assert 1 == len([record for record in caplog.records if record.name == "s3sync.s3.keyed_wire"])
 
 
 @ENGINES

@@ -44,6 +44,7 @@ class Action(str, Enum):
     """What is to be done with a name."""
 
     UPLOAD = "upload"
+    DOWNLOAD = "download"
     DELETE = "delete"
     FIX = "fix"
     SKIP = "skip"
@@ -166,7 +167,7 @@ def decide(pair: Pair, rules: Rules) -> Decision | Need:
         return KEEP if modified_later(obj, pair.file, rules.skew) else upload
     if known.stands_for(obj):
         return upload
-    changed = _changed_since(pair, known)
+    changed = changed_since(pair, known)
     if isinstance(changed, Need):
         return changed
     return Decision(Action.CONFLICT, differs) if changed else KEEP
@@ -180,7 +181,7 @@ def _is_replaced_by_another(pair: Pair, obj: RemoteObject, rules: Rules) -> bool
     known = pair.known
     if known is None or known.stands_for(obj) or not rules.two_hands or rules.overwrite_newer:
         return False
-    return rules.compare is Compare.AUTO and _changed_since(pair, known) is False
+    return rules.compare is Compare.AUTO and changed_since(pair, known) is False
 
 
 def equal_content(pair: Pair, obj: RemoteObject, rules: Rules) -> Reason | Need | None:
@@ -212,13 +213,13 @@ def _known_content_differs(pair: Pair, known: Known, rules: Rules) -> Reason | N
         return Reason.SIZE
     if pair.size is not None and rules.compare is Compare.SIZE:
         return None
-    changed = _changed_since(pair, known)
+    changed = changed_since(pair, known)
     if isinstance(changed, Need):
         return changed
     return Reason.ETAG if changed else None
 
 
-def _changed_since(pair: Pair, known: Known) -> bool | Need:
+def changed_since(pair: Pair, known: Known) -> bool | Need:
     """Whether the file holds other bytes than those that the record is about."""
     if pair.size is not None and pair.size != known.fingerprint.size:
         return True

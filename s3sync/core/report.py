@@ -29,7 +29,9 @@ _SIGNALLED = 128
 _PRECEDENCE = (USAGE, NOT_STARTED, LOCKED, _SIGNALLED, HELD_BACK, FAILED, BUDGET, DIFFERENCES, UNDECIDED, OK)
 _STOPPED = {"guard": HELD_BACK, "errors": FAILED, "budget": BUDGET}
 
-_COUNTED_DONE = {Action.UPLOAD: "uploaded", Action.DELETE: "deleted", Action.FIX: "fixed"}
+_COUNTED_DONE = {
+    Action.UPLOAD: "uploaded", Action.DOWNLOAD: "downloaded", Action.DELETE: "deleted", Action.FIX: "fixed",
+}  # fmt: skip
 _COUNTED_ANYHOW = {
     Action.KEEP: "kept", Action.CONFLICT: "conflicts", Action.ORPHAN: "orphans", Action.SKIP: "skipped",
     Action.NONE: "unchanged",
@@ -223,4 +225,4 @@ def belongs_in_items(outcome: Outcome, verbosity: int) -> bool:
     if outcome.action is Action.SKIP:
         quiet = (None, Reason.IGNORED, Reason.JUNK)
         return outcome.reason not in quiet or verbosity >= (3 if outcome.reason is None else 2)
-    return verbosity >= (2 if outcome.action is Action.UPLOAD else 3)
+    return verbosity >= (2 if outcome.action in (Action.UPLOAD, Action.DOWNLOAD) else 3)

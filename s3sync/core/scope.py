@@ -12,7 +12,9 @@ from .comparison import Reason
 HIDDEN = ".s3sync/"
 """What this project keeps for itself in a bucket lies under this prefix."""
 
-_JUNK = (".DS_Store", "Thumbs.db", "desktop.ini", ".nfs*", ".s3sync-*")
+UNFINISHED = ".s3sync-"
+"""How the names of files begin that we have not finished to write."""
+_JUNK = (".DS_Store", "Thumbs.db", "desktop.ini", ".nfs*", UNFINISHED + "*")
 
 _SECRET_ENDINGS = (
     ".sqlite3", ".db", ".sql", ".dump", ".bak", ".pem", ".key", ".p12", ".pfx", ".kdbx", ".tfstate", ".py", ".pyc",
@@ -24,7 +26,7 @@ _DOTTED = re.compile(r"(?:\A|/)\.(?!well-known(?:/|\Z))")
 
 def is_junk(base: str) -> bool:
     """Whether a file of this base name is litter: an operating system's, or of a write of ours that was cut short."""
-    return base in _JUNK[:3] or base.startswith((".nfs", ".s3sync-"))
+    return base in _JUNK[:3] or base.startswith((".nfs", UNFINISHED))
 
 
 def is_secret(name: str) -> bool:

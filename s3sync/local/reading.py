@@ -148,7 +148,7 @@ def _read_open(
     part_sizes: Sequence[int], checksums: Sequence[str], stop: Callable[[], bool],
 ) -> Reading:  # fmt: skip
     source = stream if render is None else render(stream)
-    digester = _Digester(part_sizes, checksums)
+    digester = Digester(part_sizes, checksums)
     kept: list[bytes] | None = []
     copy = _Copy(render is not None)
     try:
@@ -200,7 +200,7 @@ def _md5(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-class _Digester:
+class Digester:
     """Feeds every computation that was asked for."""
 
     def __init__(self, part_sizes: Sequence[int], checksums: Sequence[str]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
+import time
 from collections.abc import Collection
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..core.plan import DeleteLimit
@@ -39,8 +41,8 @@ def prefer(first: Collection[argparse.Action], parser: argparse.ArgumentParser) 
     parser._get_option_tuples = found  # type: ignore[assignment,method-assign]
 
 
-def add_shared_options(parser: Options) -> None:
-    """The options that every command that pushes understands."""
+def add_run_options(parser: Options) -> None:
+    """The options that every command understands that brings files from one side to the other."""
     add = Adder(parser)
     add_storage(parser)
     add("-n", "--dry-run", action="store_true", help="Say what would be done, and do nothing.")
@@ -58,6 +60,12 @@ def add_shared_options(parser: Options) -> None:
     add("--max-errors", type=whole_number, metavar="N", help="Stop after N failures.")
     add("--fail-fast", action="store_true", help="Stop after the first failure.")
     add("--no-input", "--noinput", action="store_false", dest="interactive", help="Never ask.")
+
+
+def add_shared_options(parser: Options) -> None:
+    """The options that every command that pushes understands."""
+    add_run_options(parser)
+    add = Adder(parser)
     add("--check-metadata", action="store_true",
         help="Compare headers and ACL too: one HEAD for each unchanged object, and one GetObjectAcl where the"
         " storage sets an ACL.")  # fmt: skip
@@ -135,6 +143,28 @@ def duration(text: str) -> float:
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no duration: write 90s, 50m or 2h")
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
+
+
+def size(text: str) -> int:
+    """`500k`, `10M`, `2G` in powers of 1000, `10MiB` in powers of 1024, or bytes."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([kKMGT]?)(i?)[bB]?", text)
+    if match is None or (match[3] and not match[2]):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size: write 500k, 10M or 2G")
+    power = " KMGT".index(match[2].upper() or " ")
+    return int(float(match[1]) * (1024 if match[3] else 1000) ** power)
+
+
+def moment(text: str) -> float:
+    """`2024-05-01`, `2024-05-01T12:30`, with `Z` or `+02:00` where it is not the project's time; or a duration, so long
+    ago. In seconds since the epoch."""
+    if re.fullmatch(r"\d+(\.\d+)?[smhd]", text):
+        return time.time() - duration(text)
+    try:
+        return datetime.fromisoformat(re.sub(r"[zZ]\Z", "+00:00", text)).timestamp()
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time: write 2024-05-01, 2024-05-01T12:30+02:00, or 7d for the last seven days"
+        ) from None
 
 
 def delete_limit(text: str) -> DeleteLimit:

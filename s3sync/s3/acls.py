@@ -11,8 +11,9 @@ from storages.backends.s3 import S3Storage
 
 from .acl_boto3 import Boto3Acls
 from .acl_documents import ObjectAcl
-from .acl_wire import AclWire, Passed, capture_acl
+from .acl_wire import AclWire, capture_acl
 from .calls import CallCounter
+from .keyed_wire import Passed
 from .signing import NotFast
 from .target import POOL_SIZE, Target
 
@@ -112,7 +113,7 @@ class AclReader:
             result = self._wire.results.popleft()
             if isinstance(result, Passed):
                 self.why_not_fast = self._wire.degraded
-                self._slow.submit(result.key)
+                self._slow.submit(result.job)
                 continue
             if result.error is None:
                 self._slow.heard()

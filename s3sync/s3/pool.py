@@ -32,13 +32,18 @@ class Pool:
     """Keep-alive connections to one origin, of one event loop; lives in that loop's thread."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, listener: Listener, *, keeps_bodies: bool = False
+        self,
+        loop: asyncio.AbstractEventLoop,
+        listener: Listener,
+        *,
+        make: type[Connection] = Connection,
+        keeps_bodies: bool = False,
     ) -> None:
         self.origin: Origin | None = None
         """Set before the first connection is asked for."""
         self.busy = 0
         """Connections with a request under way."""
-        self._loop, self._listener, self._keeps_bodies = loop, listener, keeps_bodies
+        self._loop, self._listener, self._make, self._keeps_bodies = loop, listener, make, keeps_bodies
         self._connections: set[Connection] = set()
         self._idle: list[Connection] = []  # the warmest last
         self._opening: set[asyncio.Task[None]] = set()
@@ -108,7 +113,7 @@ class Pool:
     async def _open(self) -> None:
         origin = self.origin
         assert origin is not None
-        made = Connection(self, self._buffer, keeps_bodies=self._keeps_bodies)
+        made = self._make(self, self._buffer, keeps_bodies=self._keeps_bodies)
         opening = self._loop.create_connection(lambda: made, origin.host, origin.port, ssl=origin.tls)
         try:
             await asyncio.wait_for(opening, origin.connect_timeout)

@@ -85,6 +85,8 @@ class Owner(Protocol):
 class Connection(asyncio.BufferedProtocol):
     """One keep-alive connection with at most one request under way. Lives in the event loop's thread."""
 
+    body_limit = BODY_LIMIT
+
     def __init__(self, owner: Owner, buffer: memoryview, *, keeps_bodies: bool = False) -> None:
         """`buffer` takes what is read; the connections of a loop share it, as each read is parsed before the next.
 
@@ -172,7 +174,7 @@ class Connection(asyncio.BufferedProtocol):
                 return
         if self._complete:
             self._end()
-        elif self._received > (BODY_LIMIT if self.status else HEAD_LIMIT):
+        elif self._received > (self.body_limit if self.status else HEAD_LIMIT):
             self.abandon("broken")
 
     # Called by the parser, from within feed_data

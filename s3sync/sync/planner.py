@@ -29,10 +29,15 @@ KEEP = 8 * 1024 * 1024
 """Bytes; larger files are read by a thread of their own, not by the planning one."""
 _INSPECTORS = 8
 _OUTSTANDING = 64
+Rule = Callable[[Pair, Rules], Decision | Need]
 
 
 class Planner:
     """Turns matches into decisions for the executor. Used by one thread."""
+
+    rule: Rule = staticmethod(decide)
+    action = Action.UPLOAD
+    """What has failed, where a file can't be read."""
 
     def __init__(
         self, run: Run, target: Target, state: State, scope: Scope, rules: Rules, desk: Desk,
@@ -163,7 +168,7 @@ class Planner:
 
     def _decide(self, key: str, pair: Pair, rendering: Rendering) -> None:
         while True:
-            decision = decide(pair, self._rules)
+            decision = self.rule(pair, self._rules)
             if isinstance(decision, Decision):
                 if pair.assumed and decision.action is not Action.UPLOAD:
                     self._inspect(key, pair, NEED_HEAD, rendering)  # nothing is sent that would tell
@@ -266,7 +271,7 @@ class Planner:
         self._passed(key, passed)
 
     def _fail(self, name: str, key: str | None, failure: Failure) -> None:
-        self._run.emit(Outcome(name, key, Action.UPLOAD, Result.FAILED, error=failure))
+        self._run.emit(Outcome(name, key, self.action, Result.FAILED, error=failure))
 
 
 def _merged(before: Digest | None, after: Digest) -> Digest:

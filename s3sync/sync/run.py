@@ -142,9 +142,9 @@ class Run:
         self._uploaded = True
         self._same_count = 0
 
-    def upload_failed(self, code: str, *, mendable: bool, down: bool) -> None:
+    def upload_failed(self, code: str, *, mendable: bool, down: bool, what: str = "uploads") -> None:
         """Stops a run whose first fifty uploads all fail alike, or whose server has gone (`down`)."""
         self._same_count = self._same_count + 1 if code == self._same_code else 1
         self._same_code = code
         if self._same_count >= _SAME_FAILURE_LIMIT and not mendable and (down or not self._uploaded):
-            self.stop(Stopped("errors", f"{self._same_count} uploads in a row failed with {code}"))
+            self.stop(Stopped("errors", f"{self._same_count} {what} in a row failed with {code}"))

@@ -1,0 +1,235 @@
+"""`s3_pull_media`, from settings to exit: the objects of the media storage come to a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Protocol
+
+from .. import lock as locks
+from ..core.events import Finding, Stopped
+from ..core.objects import LocalFile, RemoteObject
+from ..core.plan import Entry, Held, Join
+from ..core.pulling import PullReport, Selection
+from ..core.report import TargetFacts
+from ..core.scope import UNFINISHED, Scope
+from ..exceptions import ConfigurationError, SourceError
+from ..local.placing import Destination
+from ..local.state import State, default_directory
+from ..local.walk import Walk
+from ..s3.calls import CallCounter
+from ..s3.downloader import Downloader, why_not_fast
+from ..s3.errors import REMOTE_ERRORS
+from ..s3.listing import BrokenListing, Listing
+from ..s3.target import without_userinfo
+from .desk import Desk
+from .downloads import Downloads
+from .media import Settings
+from .pull_planner import Fetcher, PullPlanner, Rehearsal
+from .push import Push
+from .referenced import Referenced, referenced_names
+from .remembered import recall
+from .run import PushOptions, Run
+from .targets import facts_of, foreign_names, target_of
+
+
+class PullSettings(Settings, Protocol):
+    """What is needed of the project's settings; `s3sync.conf.conf` is one."""
+
+    @property
+    def file_permissions(self) -> int | None: ...
+    @property
+    def directory_permissions(self) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullOptions(PushOptions):
+    """What `s3_pull_media` was asked for."""
+
+    referenced: bool = False
+    since: float | None = None
+    """Seconds since the epoch."""
+    max_size: int | None = None
+    """Bytes."""
+
+
+def pull_media(run: Run, settings: PullSettings, *, alias: str | None, folder: str | None, lock: str) -> None:
+    """Pulls the alias (default: the settings' media storage) to `folder` (default: the settings' media directory).
+
+    Raises an S3SyncError where the run can't begin or go on; everything else is in the run's report.
+    """
+    alias = alias or settings.media_storage
+    run.report.target = TargetFacts(alias)
+    target = target_of(alias, settings.storages)
+    endpoint = without_userinfo(target.storage.endpoint_url or "") or None
+    run.report.target = TargetFacts(alias, target.bucket, target.prefix, endpoint)
+    if target.has_own_keys:
+        raise ConfigurationError(
+            f"{type(target.storage).__name__} has its own rule for keys (_normalize_name), so nobody can tell an "
+            "object's name.", code="OwnKeys", hint="copy its files by the storage's own listdir() and open()",
+        )  # fmt: skip
+    media = _media_directory(settings, needed=folder is None)
+    root = os.path.realpath(folder or media or "")
+    run.options = replace(
+        run.options, engine=run.options.engine or settings.engine, workers=run.options.workers or settings.workers
+    )
+    state_dir = settings.state_dir or default_directory()
+    destination = Destination(
+        root=root, label=f"{target.identity}/{target.prefix}", file_mode=settings.file_permissions,
+        folder_mode=settings.directory_permissions,
+    )  # fmt: skip
+    pull = Pull(
+        run=run, target=target, state_dir=state_dir, foreign=foreign_names(target, settings.storages),
+        destination=destination, media=media,
+    )  # fmt: skip
+    pull.connect()
+    run.ready()
+    run.report.target = facts_of(target)
+    with locks.held("none" if run.options.dry_run else lock, f"{target.identity}/{target.prefix}", state_dir):
+        pull.run_all()
+
+
+def _media_directory(settings: Settings, *, needed: bool) -> str | None:
+    """The folder that a push would read, as its real path."""
+    try:
+        return os.path.realpath(settings.media_directory())
+    except ConfigurationError as error:
+        if not needed:
+            return None
+        raise ConfigurationError(
+            "MEDIA_ROOT is empty and S3SYNC['MEDIA_SOURCE'] is not set, so there is no folder to pull to.",
+            code="NoFolder", hint="set MEDIA_ROOT, or name the folder with --to",
+        ) from error  # fmt: skip
+
+
+@dataclass(slots=True, kw_only=True)
+class Pull(Push):
+    """A push the other way round: it begins, lists, keeps its state and tells of trouble as a push does."""
+
+    destination: Destination
+    media: str | None
+    """The real path of the folder that a push of this target would read."""
+    _downloads: Downloads | None = None
+    _walk: Walk = field(init=False)
+
+    def begin(self) -> str:
+        """The folder's real path; it is made, where there is none."""
+        root = self.destination.root
+        if isinstance(self.run.report, PullReport):
+            self.run.report.folder = root
+        self.run.report.requests.pop("PutObject", None)
+        self.run.report.requests["GetObject"] = 0
+        try:
+            if not self.run.options.dry_run:
+                self.destination.open()
+            elif os.path.lexists(root):
+                os.scandir(root).close()
+        except OSError as error:
+            self.destination.close(sweep=False)
+            raise SourceError(
+                root, str(error.strerror or error).lower(), code="FolderUnusable",
+                hint="check the folder's permissions and its disk, or name another one with --to",
+            ) from error  # fmt: skip
+        return root
+
+    def entries(self, scope: Scope, held: Held) -> Iterable[Entry]:
+        """The folder's files. What is none is met when an object is to have its name."""
+        root = self.destination.root
+        if not os.path.lexists(root):
+            return ()
+        self._walk = Walk(root=root, scope=scope, hold=lambda entry: None, is_regular=self.target.is_regular)
+        return (entry for entry in self._walk if isinstance(entry, LocalFile) or self._sweeps(entry.name))
+
+    def without_file(self, obj: RemoteObject, join: Join) -> None:
+        """To be fetched."""
+        assert isinstance(self.planner, PullPlanner)
+        self.planner.without_file(obj)
+
+    def conclude(self, join: Join) -> None:
+        """Nothing is ever deleted here."""
+
+    def _sweeps(self, name: str) -> bool:
+        """Removes what a killed run has left beside a name on another file system; never an entry of the walk."""
+        if name.rpartition("/")[2].startswith(UNFINISHED) and not self.run.options.dry_run:
+            self.destination.remove_copy(name)
+        return False
+
+    def _push(self, root: str, listing: Listing, calls: CallCounter) -> None:
+        run, options = self.run, self.run.options
+        assert isinstance(options, PullOptions)
+        assert isinstance(run.report, PullReport)
+        self.stack.callback(self._leave)
+        self.state = self._open_state(root)
+        desk = Desk()
+        scope = Scope(prefix=options.prefix, ignore=options.ignore, include=options.include, foreign=self.foreign)
+        selection = Selection(
+            since=None if options.since is None else options.since + listing.skew, max_size=options.max_size
+        )
+        names = referenced_names(self.target, self.media or root) if options.referenced else None
+        referenced = None if names is None else Referenced(names)
+        fetcher: Fetcher = Rehearsal(run)
+        if not options.dry_run:
+            make = partial(Downloader, self.target, calls, engine=options.engine, workers=options.workers)
+            fetcher = self._downloads = Downloads(
+                run, run.report, self.target, self.state, desk, self.destination, make
+            )
+            self.stack.callback(fetcher.close)
+        self.planner = planner = PullPlanner(
+            run, self.target, self.state, scope, self._rules(listing), desk, fetcher, self.destination,
+            lambda name, obj: selection.leaves_out(obj) or (referenced is not None and name not in referenced),
+        )  # fmt: skip
+        self.stack.callback(planner.close)
+        join = Join(self.entries(scope, Held()), listing, self.target.key_of, Held())
+        self._carry_out(planner, join, fetcher)
+
+    def _carry_out(self, planner: PullPlanner, join: Join, fetcher: Fetcher) -> None:
+        run = self.run
+        try:
+            for obj in planner.decisions(join):
+                self.without_file(obj, join)
+        except (*REMOTE_ERRORS, BrokenListing):
+            run.stop(Stopped("errors", "the bucket's listing broke off"))
+            planner.finish()
+            fetcher.finish()
+            raise
+        run.progress.walked = True
+        run.report.seconds["plan"] = run.elapsed
+        planner.finish()
+        fetcher.finish()
+        run.report.seconds["transfer"] = run.elapsed
+
+    def _open_state(self, root: str) -> State:
+        """A folder that no push reads has records of its own: they tell nothing about the files of that push.
+
+        Records have no source, so that no push deletes an object whose file has only been pulled.
+        """
+
+        def warn(message: str) -> None:
+            self.run.emit(Finding("state-lost", "warning", message))
+
+        target = self.target
+        label = target.identity if root == self.media else f"{target.identity}\0{root}"
+        state = State(self.state_dir, root=root, target=label, variant=target.variant, warn=warn)
+        self.stack.callback(state.close)
+        recall(state, target, self.conditions)
+        return state
+
+    def _leave(self) -> None:
+        options = self.run.options
+        limited = options.prefix or options.ignore or options.include or getattr(options, "referenced", False)
+        done = self.run.report.stopped is None and self.run.report.counts["failed"] == 0
+        self.destination.close(sweep=done and not limited)
+
+    def _account(self, calls: CallCounter) -> None:
+        report = self.run.report
+        report.requests.update(calls.counts)
+        if self._downloads is None:
+            report.engine = "boto3" if self.run.options.engine == "boto3" or why_not_fast(self.target) else "fast"
+            return
+        downloader = self._downloads.downloader
+        if downloader.fast is not None:
+            report.requests["GetObject"] += downloader.fast.requests
+        report.engine = downloader.engine
+        report.engine_reason = downloader.why_not_fast
