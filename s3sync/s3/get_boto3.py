@@ -134,7 +134,6 @@ class Boto3Gets:
             if int(answer.get("ContentLength", -1)) != get.obj.size:
                 raise _Another
             data = b"".join(_read(body))
-        self._progress(len(data))
         return Got(get, data, facts)
 
     def _facts(self, get: Get, answer: Mapping[str, Any]) -> Facts:

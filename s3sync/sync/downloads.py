@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from ..local import reading
 from ..local.placing import FULL, Destination, InTheWay
 from ..local.segments import Segments
 from ..local.state import State
-from ..s3.downloader import Downloader
+from ..s3.downloader import WINDOW_BYTES, Downloader
 from ..s3.errors import DOWN, NO_RETRY_MENDS, Trouble
 from ..s3.fetching import SEGMENT, Delivery, Fetched, Get, Gone, Got, Missed, Moved
 from ..s3.target import Rendering, Target
@@ -66,10 +67,13 @@ class Downloads:
     _writing: int = 0
     _came: list[Got] = field(default_factory=list)
     _young: deque[tuple[float, LocalFile, str, Fingerprint]] = field(default_factory=deque)
+    _held: int = 0
+    """Bytes of objects that have come and are not written yet."""
     _streamed: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self.downloader = self.make_downloader(deliver=partial(self.desk.post, self._completed))
+        self.downloader = self.make_downloader(deliver=partial(self.desk.post, self._completed), progress=self._received)
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="s3sync-write")
         self._arrivals = Arrivals(self.target, self.destination, self.run.is_interrupted)
 
@@ -88,7 +92,7 @@ class Downloads:
 
     def ease(self) -> None:
         """Waits while as much is under way as the window allows."""
-        while (self.downloader.full or self._writing >= 4 * _WRITERS) and self._work():
+        while (self.downloader.full or self._held >= WINDOW_BYTES) and self._work():
             pass
 
     def finish(self) -> None:
@@ -112,8 +116,16 @@ class Downloads:
         self.desk.work(0.2)
         self._write_what_came()
         self._remember_settled()
+        with self._lock:
+            streamed, self._streamed = self._streamed, 0
+        self.run.progress.bytes_done += streamed
         self.run.watcher.moved(self.run.progress)
-        return bool(self.downloader.count or self._writing)
+        return bool(self.downloader.count or self._writing or self._came)
+
+    def _received(self, amount: int) -> None:
+        """Some bytes of a large object; in a worker."""
+        with self._lock:
+            self._streamed += amount
 
     def _begin(self, ticket: Ticket, *, again: bool = False) -> None:
         obj, destination = ticket.obj, self.destination
@@ -130,6 +142,7 @@ class Downloads:
         if isinstance(result, Got):
             self.run.upload_succeeded()
             self._came.append(result)
+            self._held += result.get.obj.size
             if len(self._came) >= _BATCH:
                 self._write_what_came()
         elif result is not None:
@@ -137,8 +150,11 @@ class Downloads:
 
     def _came_not(self, result: Fetched) -> None:
         ticket: Ticket = result.get.ticket
-        if isinstance(result, Gone):
+        if result.get.sink is not None:
+            result.get.sink.close()
+        if isinstance(result, (Gone, Moved)):
             self.destination.discard(self.destination.unfinished(ticket.obj.key, ticket.obj.etag))
+        if isinstance(result, Gone):
             self._emit(ticket, Action.SKIP, Result.SKIPPED, Reason.VANISHED)
         elif isinstance(result, Moved):
             self._again(replace(ticket, obj=result.obj, md5=None))
@@ -185,6 +201,7 @@ class Downloads:
     def _written(self, results: list[tuple[Ticket, Placed | Exception]]) -> None:
         self._writing -= 1
         for ticket, result in results:
+            self._held -= ticket.obj.size
             if isinstance(result, Placed):
                 self._placed(ticket, result)
             else:
@@ -263,7 +280,8 @@ class Downloads:
 
     def _progressed(self, ticket: Ticket) -> None:
         self.run.progress.files_done += 1
-        self.run.progress.bytes_done += ticket.obj.size
+        if ticket.obj.size <= SEGMENT:
+            self.run.progress.bytes_done += ticket.obj.size
 
     def _remember_settled(self) -> None:
         """Fingerprints of files that are old enough by now for their stat to tell of a change."""
