@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from typing import IO
@@ -31,6 +32,23 @@ def put_in_place(stream: IO[str], path: str | None) -> None:
     stream.close()
     if is_beside(stream):
         os.replace(stream.name, os.path.realpath(path))
+
+
+def write_whole(path: str, text: str, mode: int) -> None:
+    """Gives `path` this text and these permissions, at once. Raises OSError, and then leaves it as it was."""
+    stream = open_output(path)
+    try:
+        stream.write(text)
+        stream.close()
+        if is_beside(stream):
+            os.chmod(stream.name, mode)
+            os.replace(stream.name, os.path.realpath(path))
+    except BaseException:
+        with contextlib.suppress(OSError):
+            stream.close()
+        if is_beside(stream):
+            os.unlink(stream.name)
+        raise
 
 
 def is_beside(stream: IO[str]) -> bool:

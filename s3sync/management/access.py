@@ -11,7 +11,7 @@ from django.core.management.base import CommandParser
 from ..conf import INTENTS
 from ..core.judged import SEVERITIES
 from .documents import add_policy_options
-from .options import add_ignore, add_result, duration, ignored, path, whole_number
+from .options import add_ignore, add_metrics, add_result, duration, ignored, path, whole_number
 
 if TYPE_CHECKING:
     from ..sync import PushOptions
@@ -48,6 +48,7 @@ def add_access_options(parser: CommandParser) -> None:
     add("-w", "--workers", type=whole_number, metavar="N", help="Read at most N ACLs at a time.")
     add("--engine", choices=("auto", "fast", "boto3"), help="How to ask for ACLs.")
     add_result(parser, "text", "json", "jsonl")
+    add_metrics(parser)
     add("--progress", action=argparse.BooleanOptionalAction, default=None, help="Show progress, or don't.")
     add("--max-duration", type=duration, metavar="T", help="Begin nothing new after T (90s, 50m, 2h); exit 7.")
     add("--no-input", "--noinput", action="store_false", dest="interactive", help="Never ask.")

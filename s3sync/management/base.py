@@ -20,6 +20,7 @@ from ..core.events import Failure
 from ..core.report import NOT_STARTED, Report, TargetFacts
 from ..exceptions import ConfigurationError, S3SyncError
 from ..signals import signals_noted
+from .measuring import measure
 
 if TYPE_CHECKING:
     from ..console import Console
@@ -108,19 +109,26 @@ class Reporting:
                 )  # fmt: skip
             except BaseException:
                 console.discard()
+                report.error_exit = NOT_STARTED
+                measure(options, report)
                 raise
             report.seconds["total"] = run.elapsed
             report.finished = _stamp(datetime.now(timezone.utc))
-            self._finish(console, report)
+            if (unwritten := measure(options, report)) is not None:
+                run.emit(unwritten)
+            self._finish(console, report, options)
         if defect is not None:
             raise defect
         self._end(report)
 
-    def _finish(self, console: Console, report: Report) -> None:
+    def _finish(self, console: Console, report: Report, options: dict[str, Any]) -> None:
         try:
             console.finish(report)
         except OSError as error:
-            raise CommandError(f"The report could not be written ({error}); exit {report.exit_code}.") from error
+            code = report.exit_code
+            report.error_exit = NOT_STARTED  # as the process will end with
+            measure(options, report)
+            raise CommandError(f"The report could not be written ({error}); exit {code}.") from error
 
     def _end(self, report: Report) -> None:
         if report.exit_code == 0:

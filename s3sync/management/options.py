@@ -52,7 +52,10 @@ def add_run_options(parser: Options) -> None:
     add("--prefix", default="", metavar="P", help="Only names that begin with P, on both sides.")
     add("-w", "--workers", type=whole_number, metavar="N", help="At most N uploads at a time.")
     add("--engine", choices=("auto", "fast", "boto3"), help="How to send: auto takes the fast way where it is right.")
+    add("--bwlimit", type=bytes_per_second, metavar="RATE", help="Send at most RATE bytes a second: 500K, 40M, 1.5G.")
+    add("--max-rps", type=requests_per_second, metavar="N", help="Make at most N requests a second, of all kinds.")
     add_result(parser, "text", "json", "jsonl")
+    add_metrics(parser)
     add("--progress", action=argparse.BooleanOptionalAction, default=None,
         help="Show a progress bar on standard error, or don't. Default: on a terminal.")  # fmt: skip
     add("--lock", default="auto", metavar="auto|none|PATH", help="Lock against a second run on the same target.")
@@ -96,6 +99,12 @@ def add_result(parser: Options, *forms: str) -> None:
     add("-o", "--output", metavar="FILE", help="Write the result to FILE, not to standard output.")
 
 
+def add_metrics(parser: Options) -> None:
+    """`--metrics`."""
+    Adder(parser)("--metrics", type=path, metavar="FILE",
+        help="Write the run's figures to FILE, for Prometheus (node_exporter's textfile collector).")  # fmt: skip
+
+
 def ignored(options: dict[str, Any]) -> list[str]:
     """The globs of `--ignore`, which is Django's own on `collectstatic`, and of `--exclude`."""
     return [glob for name in ("ignore", "ignore_patterns", "exclude") for glob in options.get(name, ())]
@@ -110,7 +119,8 @@ def push_options(options: dict[str, Any], **more: Any) -> PushOptions:
         fix_metadata=options["fix_metadata"], verify=options["verify"], abort_stale=options["abort_stale"],
         allow_secret=frozenset(options["allow_secret"]), ignore=tuple(ignored(options)),
         include=tuple(options["include"]), prefix=options["prefix"], workers=options["workers"],
-        engine=options["engine"] or "", max_duration=options["max_duration"],
+        engine=options["engine"] or "", bandwidth=options["bwlimit"], max_rps=options["max_rps"],
+        max_duration=options["max_duration"],
         max_errors=1 if options["fail_fast"] else options["max_errors"], **more,
     )  # fmt: skip
 
@@ -165,6 +175,24 @@ def moment(text: str) -> float:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no time: write 2024-05-01, 2024-05-01T12:30+02:00, or 7d for the last seven days"
         ) from None
+
+
+def bytes_per_second(text: str) -> float:
+    """`500K`, `40M` or `1.5G`, in powers of 1000 as the reports have it."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMG]?)", text, re.IGNORECASE | re.ASCII)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of bytes a second: write 500K, 40M or 1.5G")
+    value = float(match[1]) * {"": 1, "K": 1e3, "M": 1e6, "G": 1e9}[match[2].upper()]
+    if value < 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is less than 1K, at which nothing gets through: write 500K or 40M")
+    return value
+
+
+def requests_per_second(text: str) -> float:
+    """`100`, or `0.5`."""
+    if not re.fullmatch(r"\d+(?:\.\d+)?", text, re.ASCII) or not float(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of requests a second: write 100 or 0.5")
+    return float(text)
 
 
 def delete_limit(text: str) -> DeleteLimit:

@@ -39,7 +39,12 @@ class CallCounter:
         finally:
             self._local.paused = False
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether this thread is within `paused`."""
+        return bool(getattr(self._local, "paused", False))
+
     def _count(self, event_name: str, **_: Any) -> None:
-        if not (self._closed or getattr(self._local, "paused", False)):
+        if not (self._closed or self.is_paused):
             with self._lock:
                 self.counts[event_name.rpartition(".")[2]] += 1

@@ -50,10 +50,12 @@ class FastEngine:
     def __init__(
         self, client: Any, bucket: str, *, deliver: Deliver, start: int, ceiling: int,
         probing: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+        rest: Callable[[int], float] | None = None,
     ) -> None:  # fmt: skip
         """`client` is the storage's own; `start` and `ceiling` are numbers of connections.
 
-        `probing` is entered while requests are built that are not sent.
+        `probing` is entered while requests are built that are not sent. `rest` is told the bytes of each request and
+        gives the seconds until the next one may go.
         """
         self.degraded: str | None = None
         """Why everything is handed over from now on; the caller may stop using the engine."""
@@ -64,7 +66,7 @@ class FastEngine:
         self._client, self._bucket, self._deliver_to, self._probing = client, bucket, deliver, probing
         self._templates: dict[tuple[WriteParameters, str, bool], Template | str] = {}
         self._parameters: set[WriteParameters] = set()
-        self._pace = Pace(start, ceiling)
+        self._pace, self._rest = Pace(start, ceiling), rest
         self._inbox: deque[tuple[Put, Template | None]] = deque()
         self._hungry = True  # a submit has to wake the loop
         self._ended = self._cancelled = False
@@ -182,6 +184,8 @@ class FastEngine:
             head = self._head(put, template)
             self._pool.send(connection, (put, time.monotonic()), head, put.body)
             self.requests += 1
+            if self._rest is not None:
+                self._pace.resume_at = max(self._pace.resume_at, time.monotonic() + self._rest(put.size))
         except NotFast:
             if connection is not None:
                 self._pool.put_back(connection)

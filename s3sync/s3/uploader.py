@@ -17,6 +17,7 @@ from .conditions import Conditions, Enforcement
 from .engine_boto3 import Boto3Engine
 from .engine_fast import FastEngine
 from .errors import REMOTE_ERRORS, trouble_of
+from .limits import Limits
 from .objects import content_facts, content_md5, customer_key, etag_of, head_object, write_arguments
 from .target import Target
 from .transfer import Completion, Deliver, HandedOver, Put, Refused, Stored
@@ -38,17 +39,20 @@ class Uploader:
 
     def __init__(
         self, target: Target, conditions: Conditions, calls: CallCounter, *, engine: str, workers: int | None,
-        deliver: Deliver, progress: Callable[[int], None] = lambda _: None,
+        deliver: Deliver, progress: Callable[[int], None] = lambda _: None, limits: Limits | None = None,
     ) -> None:  # fmt: skip
+        self._limits = limits = limits or Limits()
         self._target, self._conditions, self._deliver = target, conditions, deliver
         ceiling = workers or 128
-        self.boto3 = Boto3Engine(target, conditions, deliver=deliver, workers=min(ceiling, 32), progress=progress)
+        workers = min(ceiling, 32, limits.streams)
+        self.boto3 = Boto3Engine(target, conditions, deliver=deliver, workers=workers, progress=progress)
         self.why_not_fast = "asked for boto3" if engine == "boto3" else target.why_not_fast
         self.fast: FastEngine | None = None
         if self.why_not_fast is None:
             start = min(ceiling, 64 if target.is_aws else 16)
             self.fast = FastEngine(
-                target.client, target.bucket, deliver=deliver, start=start, ceiling=ceiling, probing=calls.paused
+                target.client, target.bucket, deliver=deliver, start=start, ceiling=ceiling, probing=calls.paused,
+                rest=limits.sent if limits.any else None,
             )
         self._window = max(64, 4 * ceiling)
         self._waiting: deque[Put] = deque()
@@ -126,6 +130,8 @@ class Uploader:
     def _may_go_fast(self, put: Put) -> bool:
         if put.body is None or self.fast is None or self.fast.degraded is not None:
             return False
+        if not self._limits.at_once(put.size):
+            return False  # the boto3 engine sends it in measure
         if put.condition is not None and self._conditions.needs_head(single_put=True):
             return False
         self.fast.quote_etags = not self._conditions.bare_etags

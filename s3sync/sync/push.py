@@ -24,6 +24,7 @@ from ..local.state import State
 from ..s3.calls import CallCounter
 from ..s3.conditions import Conditions
 from ..s3.errors import REMOTE_ERRORS, hint_for, operation_of, trouble_of
+from ..s3.limits import Limits, Throttle
 from ..s3.listing import BrokenListing, Listing
 from ..s3.renewal import Renewal
 from ..s3.target import Target
@@ -62,6 +63,7 @@ class Push(ABC):
     """Users write to the bucket too. False: no conditions, and what is here wins."""
     state: State = field(init=False)
     conditions: Conditions = field(default_factory=Conditions)
+    limits: Limits = field(init=False)
     publicity: Publicity = field(init=False)
     planner: Planner = field(init=False)
     stack: ExitStack = field(default_factory=ExitStack)
@@ -103,6 +105,8 @@ class Push(ABC):
         self.publicity = Publicity(self.target, self.intent)
         root = self.begin()
         calls, renewal = CallCounter(self.target.client), Renewal(self.target)
+        self.limits = Limits(self.run.options.bandwidth, self.run.options.max_rps, stop=self.run.is_interrupted)
+        throttle = Throttle(self.target.client, self.limits, calls)
         listing: Listing | NoListing = NoListing()
         if not self.is_unlisted:
             prefix = self.target.listing_prefix(self.run.options.prefix)
@@ -118,6 +122,7 @@ class Push(ABC):
         finally:
             calls.close()
             renewal.close()
+            throttle.close()
             self._account(calls)
 
     @property
@@ -197,7 +202,8 @@ class Push(ABC):
             executor = Rehearsal(run)
         else:
             make = partial(
-                Uploader, self.target, self.conditions, calls, engine=options.engine, workers=options.workers
+                Uploader, self.target, self.conditions, calls, engine=options.engine, workers=options.workers,
+                limits=self.limits,
             )
             stored = None if verification is None else verification.stored
             executor = self._uploads = Uploads(run, self.target, state, desk, make, stored, self.two_hands)

@@ -42,6 +42,12 @@ class PushOptions:
     prefix: str = ""
     workers: int | None = None
     engine: str = "auto"
+    bandwidth: float | None = None
+    """Bytes of content a second."""
+    max_rps: float | None = None
+    """Requests a second."""
+    normalize: str = "none"
+    """`nfc`: names get Unicode's composed form."""
     max_duration: float | None = None
     max_errors: int | None = None
 

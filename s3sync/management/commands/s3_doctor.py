@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 from ...conf import conf
 from ...core.diagnosed import DoctorReport
 from ..base import SyncCommand
-from ..options import add_result
+from ..options import add_metrics, add_result
 
 if TYPE_CHECKING:
     from ...core.report import Report
@@ -30,6 +30,7 @@ class Command(SyncCommand):
         add("--write", action="store_true",
             help="Also write, read and delete a small object of each storage's, under a hidden name.")  # fmt: skip
         add_result(parser, "text", "json")
+        add_metrics(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         from ...sync import PushOptions
