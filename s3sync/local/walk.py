@@ -10,6 +10,7 @@ import errno
 import os
 import stat
 import time
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -52,6 +53,8 @@ class Walk:
     """Whether a name's key is just the prefix and the name."""
     follow_symlinks: bool = False
     min_age: float = 0.0
+    compose: bool = False
+    """Names get Unicode's composed form (NFC), whatever form the disk has; paths stay."""
     now: Callable[[], float] = time.time
     key_overhead: int = 0
     """Bytes that the key has before the name."""
@@ -82,7 +85,9 @@ class Walk:
         regular: list[_Found] = []
         odd: list[_Found] = []
         for item in found:
-            (regular if self._in_order(name + item.entry.name) else odd).append(item)
+            base = item.entry.name
+            in_order = self._in_order(name + base) and (not self.compose or base.isascii() or composed(base) == base)
+            (regular if in_order else odd).append(item)
         for item in odd:
             yield from self._set_aside(root, item, name, above)
         found = regular
@@ -98,7 +103,7 @@ class Walk:
 
     def _set_aside(self, root: str, item: _Found, parent: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry]:
         """Walks an entry that has no place among the keys: files are held, the rest is passed."""
-        name = parent + item.entry.name
+        name = parent + (composed(item.entry.name) if self.compose else item.entry.name)
         if "\\" in name and self._is_out_of_scope(item, name):
             # Its object lies where other names are in scope: it is no orphan there.
             self.hold(Passed(name, Reason.IGNORED, folder=item.order.endswith("/")))
@@ -218,6 +223,14 @@ def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
 
 def _order(item: _Found) -> str:
     return item.order
+
+
+def composed(name: str) -> str:
+    """A name in Unicode's composed form (NFC), as browsers and databases have it; macOS writes names decomposed.
+
+    What is no UTF-8 stays as it is.
+    """
+    return unicodedata.normalize("NFC", name) if is_utf8(name) else name
 
 
 def is_utf8(text: str) -> bool:

@@ -17,7 +17,7 @@ from ..core.scope import Scope
 from ..exceptions import GuardRefused, SourceError
 from ..local import reading
 from ..local.named import NamedFiles
-from ..local.walk import Walk
+from ..local.walk import Walk, composed
 from .deletes import Deletes
 from .guard import Guard
 from .jobs import Executor
@@ -61,7 +61,7 @@ class FolderPush(Push):
         how: dict[str, Any] = {
             "root": self._root, "scope": scope, "hold": partial(self.hold, held), "is_regular": target.is_regular,
             "follow_symlinks": options.follow_symlinks, "min_age": options.min_age,
-            "key_overhead": len(target.prefix.encode()),
+            "compose": options.normalize == "nfc", "key_overhead": len(target.prefix.encode()),
         }  # fmt: skip
         self._walk = Walk(**how)
         if options.files_from is not None:
@@ -86,6 +86,8 @@ class FolderPush(Push):
         if join.disordered and os.path.lexists(os.path.join(self._root, name)):
             return
         known = self.state.known(obj.key) if self.run.options.delete else None
+        if self.run.options.normalize == "nfc" and composed(name) != name:
+            known = None  # its file may be there, under a name of another form: a person is to decide
         if known is not None and known.stands_for(obj) and known.source == self.state.source:
             self._deletes.add(obj)
         else:

@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 from .. import lock as locks
 from ..core.report import TargetFacts
 from ..local.state import default_directory
+from ..local.walk import composed
 from ..s3.target import without_userinfo
 from .folder import FolderPush
 from .old_place import media_folder
-from .run import Run
+from .run import PushOptions, Run
 from .targets import facts_of, foreign_names, target_of
 
 
@@ -51,8 +52,9 @@ def push_media(run: Run, settings: Settings, *, alias: str | None, source: str |
     run.report.target = TargetFacts(alias, target.bucket, target.prefix, endpoint)
     directory = Path(source) if source else media_folder(settings, target.storage)
     run.options = replace(
-        run.options, engine=run.options.engine or settings.engine, workers=run.options.workers or settings.workers
-    )
+        _composed(run.options), engine=run.options.engine or settings.engine,
+        workers=run.options.workers or settings.workers,
+    )  # fmt: skip
     state_dir = settings.state_dir or default_directory()
     push = FolderPush(
         run=run, source=directory, target=target, state_dir=state_dir, intent=settings.intent_for(alias),
@@ -63,3 +65,13 @@ def push_media(run: Run, settings: Settings, *, alias: str | None, source: str |
     run.report.target = facts_of(target)
     with locks.held("none" if run.options.dry_run else lock, f"{target.identity}/{target.prefix}", state_dir):
         push.run_all()
+
+
+def _composed(options: PushOptions) -> PushOptions:
+    """With `--normalize nfc`, what names are to match is of that form too: a terminal on macOS may give another."""
+    if options.normalize != "nfc":
+        return options
+    return replace(
+        options, prefix=composed(options.prefix), ignore=tuple(map(composed, options.ignore)),
+        include=tuple(map(composed, options.include)), allow_secret=frozenset(map(composed, options.allow_secret)),
+    )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -94,7 +94,7 @@ class Planner:
         if self._nfd:
             self._run.emit(Finding(
                 "names-nfd", "info", f"{self._nfd} names are not in Unicode's composed form (NFC): macOS writes them "
-                "so. S3 tells them from their composed twins.",
+                "so. S3 tells them from their composed twins; s3_push_media --normalize nfc gives them those keys.",
             ))  # fmt: skip
             self._nfd = 0
 
@@ -132,7 +132,7 @@ class Planner:
         if match.obj is not None:
             self.in_scope += 1
         if len(match.files) > 1:
-            names = " and ".join(repr(file.name) for file in match.files)
+            names = " and ".join(_spelled(match.files))
             for file in match.files:
                 self._fail(file.name, match.key, Failure("KeyCollision", hint=f"rename one: {names} give the same key"))
             return
@@ -272,6 +272,13 @@ class Planner:
 
     def _fail(self, name: str, key: str | None, failure: Failure) -> None:
         self._run.emit(Outcome(name, key, self.action, Result.FAILED, error=failure))
+
+
+def _spelled(files: Sequence[LocalFile]) -> list[str]:
+    """The names of files; where they differ only in Unicode's form, so that this can be seen."""
+    if len({file.name for file in files}) == len(files):
+        return [repr(file.name) for file in files]
+    return [ascii(file.path) for file in files]
 
 
 def _merged(before: Digest | None, after: Digest) -> Digest:

@@ -47,6 +47,8 @@ class Command(SyncCommand):
         add("--max-delete", type=delete_limit, default=DeleteLimit(), metavar="N|P%",
             help="Delete nothing if it would be more. Default: 10%% of the objects in scope, ten always.")  # fmt: skip
         add("--min-age", type=duration, default=0.0, metavar="S", help="Skip files changed in the last S seconds.")
+        add("--normalize", choices=("none", "nfc"), default="none",
+            help="nfc: file names as macOS writes them get the keys that browsers and databases mean.")  # fmt: skip
         add("--follow-symlinks", action="store_true", help="Follow links that lead out of the source.")
         add("--files-from", type=path, metavar="FILE|-",
             help="Push only the files that FILE names, one a line (-: standard input), and list nothing.")  # fmt: skip
@@ -60,7 +62,7 @@ class Command(SyncCommand):
             options, compare=Compare(options["compare"]), no_clobber=options["no_clobber"],
             overwrite_newer=options["overwrite_newer"], delete=options["delete"], max_delete=options["max_delete"],
             min_age=options["min_age"], follow_symlinks=options["follow_symlinks"],
-            files_from=options["files_from"], null=options["null"],
+            files_from=options["files_from"], null=options["null"], normalize=options["normalize"],
         )  # fmt: skip
         self.run_and_show(options, lambda run: push_media(
             run, conf, alias=options["storage"], source=options["source"], lock=options["lock"]
