@@ -68,3 +68,16 @@ def test_two_forms_of_one_name(project: Project, s3: Any, bucket: str) -> None:
     assert {"KeyCollision"} == {item["error"]["code"] for item in result.report["items"]}
     assert r"cafe\u0301.txt'" in result.report["items"][0]["error"]["hint"]
     assert r"caf\xe9.txt'" in result.report["items"][0]["error"]["hint"]
+
+
+@ON_MOTO
+def test_names_of_a_list(project: Project, proxy: Proxy, s3: Any, bucket: str) -> None:
+    """s3_push_media --files-from list --normalize nfc: the names are the disk's, the keys are composed"""
+    project.configure(server=proxy.server)
+    project.write(f"{NFD}/{NFD}.jpg", b"one", age=60)
+    (project.root / "list").write_text(f"{NFD}/{NFD}.jpg\n", encoding="utf-8")
+
+    result = project.push("--normalize", "nfc", "--files-from", str(project.root / "list"), "--prefix", NFD)
+
+    assert (0, {"scanned": 1, "new": 1, "uploaded": 1}) == (result.code, result.counts), result
+    assert {f"media/{NFC}/{NFC}.jpg": b"one"} == listed(s3, bucket)

@@ -21,7 +21,7 @@ from ..core.events import Failure
 from ..core.objects import LocalFile
 from ..core.plan import Entry, Passed
 from ..exceptions import SourceError
-from .walk import NOT_UTF8, Walk, is_utf8
+from .walk import NOT_UTF8, Walk, composed, is_utf8
 
 _CHUNK = 1 << 20
 _PATIENCE = 0.2
@@ -149,7 +149,8 @@ class NamedFiles(Walk):
             return
         entry = self._found(name)
         if isinstance(entry, LocalFile) and is_utf8(name):
-            if self.is_regular(name):
+            spelled = self._spelled(name)
+            if spelled == name and self.is_regular(name):
                 yield entry
             else:
                 self.hold(entry)
@@ -158,14 +159,17 @@ class NamedFiles(Walk):
         else:  # there is no listing whose objects it would have to cover
             yield replace(entry, storable=False)
 
+    def _spelled(self, name: str) -> str:
+        return composed(name) if self.compose else name
+
     def _found(self, name: str) -> Entry:
-        if not name.startswith(self.scope.prefix):
+        if not self._spelled(name).startswith(self.scope.prefix):
             return Passed(name, Reason.IGNORED)
         try:
             folder = self._folder_of(name)
             if isinstance(folder, Passed):
                 return folder
-            return self._named(name, os.path.join(folder.path, name.rpartition("/")[2]))
+            return self._named(self._spelled(name), os.path.join(folder.path, name.rpartition("/")[2]))
         except (FileNotFoundError, NotADirectoryError):
             return Passed(name, Reason.VANISHED)
         except OSError as error:
@@ -180,7 +184,7 @@ class NamedFiles(Walk):
             if depth < len(self._folders) and self._folders[depth].name == below:
                 continue
             del self._folders[depth:]
-            if self.scope.leaves_out_folder(below):
+            if self.scope.leaves_out_folder(self._spelled(below)):
                 return Passed(name, Reason.IGNORED)
             found = self._enter(self._folders[-1], below, parts[depth - 1])
             if found is None:

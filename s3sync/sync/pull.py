@@ -27,6 +27,7 @@ from ..s3.target import without_userinfo
 from .desk import Desk
 from .downloads import Downloads
 from .media import Settings
+from .named import NoListing
 from .pull_planner import Fetcher, PullPlanner, Rehearsal
 from .push import Push
 from .referenced import Referenced, referenced_names
@@ -156,9 +157,10 @@ class Pull(Push):
             self.destination.remove_copy(name)
         return False
 
-    def _push(self, root: str, listing: Listing, calls: CallCounter) -> None:
+    def _push(self, root: str, listing: Listing | NoListing, calls: CallCounter) -> None:
         run, options = self.run, self.run.options
         assert isinstance(options, PullOptions)
+        assert isinstance(listing, Listing)
         assert isinstance(run.report, PullReport)
         self.stack.callback(self._leave)
         self.state = self._open_state(root)
