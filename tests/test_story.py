@@ -1,0 +1,150 @@
+"""The move as docs/moving.md tells it: to the letter, and with a live site whose users go on uploading."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import live_site, story
+from tests.agreement import chance, say, soak
+from tests.project import Project, Result
+from tests.servers import ON_RGW_HTTPS, Server
+from tests.soak import SOAK, seeds
+from tests.story import BUCKET, PAGES, ROOT, Scene, by_title, scenes
+from tests.test_docs import settled
+
+@pytest.fixture(name="acme")
+def make_acme(tmp_path: Path, moto_server: Server) -> Iterator[Project]:
+    """The reader's site, with three uploads and a stylesheet."""
+    project = Project(tmp_path, moto_server, BUCKET)
+    live_site.found(project, "urlpatterns = []\n")
+    project.write("photos/2024/beach.jpg", b"b" * 2_100_000, age=60)
+    project.write("photos/2024/hut.jpg", b"h" * 2_100_000, age=60)
+    project.write("photos/2025/ana.jpg", b"a" * 900, age=60)
+    project.asset("css/site.css", 'body{background:url("../img/sky.png")}\n')
+    project.asset("img/sky.png", "sky")
+    yield project
+    s3 = moto_server.client()
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
+        for entry in page.get("Contents", ()):
+            s3.delete_object(Bucket=BUCKET, Key=entry["Key"])
+    s3.delete_bucket(Bucket=BUCKET)
+
+
+def test_each_language_tells_the_same() -> None:
+    """The settings, the commands, their output and the crontab are those of the English page."""
+    english, *others = ([(scene.kind, scene.title, scene.text) for scene in scenes(page)] for page in PAGES)
+    assert 12 == len(english)
+    assert [english] == others
+
+
+def healthy(text: str) -> str:
+    """The doctor's words without what it says of an address that only a test has."""
+    assert text.count("WARNING D29 media_s3: url() sends browsers to 127.0.0.1") == text.count("WARNING"), text
+    text = re.sub(r"WARNING D29 .*\n  why: .*\n  fix: .*\n", "", text)
+    return text.replace("23 checks: 1 warning, 22 ok", "23 checks: 23 ok")
+
+
+def test_the_page_shows_what_its_commands_print(acme: Project) -> None:
+    """All of docs/moving.md, from the first setting to the crontab. S3SYNC_WRITE_DOCS=1 writes it anew."""
+    for scene in scenes(PAGES[0]):
+        if scene.kind == "settings":
+            story.take_over(acme, story.settings(scene, acme.server, BUCKET, live_site.SETTINGS))
+            if scene.title == "before":
+                live_site.rows(acme)
+            continue
+        if scene.title == "second":
+            acme.write("photos/2025/new.jpg", b"n" * 700, age=5)
+        if scene.kind == "crontab":
+            for command in scene.commands:
+                result = acme.run(*(part.replace("/srv/acme", str(acme.root)) for part in command))
+                assert (0, "", "") == (result.code, result.stdout, result.stderr), result
+            continue
+        if scene.title == "back":
+            (acme.media / "photos/2025/new.jpg").unlink()
+            story.take_over(acme, story.settings(by_title("settings", "static"), acme.server, BUCKET, live_site.SETTINGS))
+        actual = healthy(settled("".join(story.told(scene, acme)).replace(str(acme.root), "/srv/acme")))
+        if os.environ.get("S3SYNC_WRITE_DOCS"):
+            for page in PAGES:
+                path = ROOT / page
+                path.write_text(path.read_text().replace(f"<!-- told: {scene.title} -->\n```console\n{scene.text}```",
+                                                         f"<!-- told: {scene.title} -->\n```console\n{actual}```"))
+            continue
+        assert scene.text == actual
+
+
+@soak
+@ON_RGW_HTTPS
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("seed", seeds(1, 12))
+def test_a_live_site_moves(seed: int, project: Project, server: Server, s3: Any, bucket: str) -> None:
+    """All of docs/moving.md and back, while visitors upload, look and delete: no request fails, no upload is lost"""
+    rng = chance(seed)
+    s3.delete_bucket(Bucket=bucket)  # the page makes it
+    live_site.found(project)
+    for number in range(300 if SOAK else 60):
+        project.write(f"photos/2024/{number}.jpg", rng.randbytes(rng.randint(0, 3000)), age=60)
+    project.asset("css/site.css", 'body{background:url("../img/sky.png")}\n')
+    project.asset("img/sky.png", "sky")
+    project.write("photos/2024/large.jpg", rng.randbytes(9_000_000), age=60)
+    before = {path: path.read_bytes() for path in project.media.rglob("*.jpg")}
+    front = live_site.Front(project)
+
+    def take_over(scene: Scene) -> None:
+        story.take_over(project, story.settings(scene, server, bucket, live_site.SETTINGS))
+        if not project.root.joinpath("db.sqlite3").exists():
+            live_site.rows(project)
+        if scene.title != "static":
+            front.deploy()
+
+    def carry_out(scene: Scene) -> None:
+        for command in scene.commands:
+            result = project.run(*(part.replace("/srv/acme", str(project.root)) for part in command))
+            assert 0 == result.code or is_servers_own(command, result), (command, result)
+
+    first, *others = (scene for scene in scenes(PAGES[0]) if scene.title != "back")
+    take_over(first)
+    try:
+        with live_site.Visitors(front, server, 4 if SOAK else 2, seed) as visitors:
+            for scene in others:
+                (take_over if scene.kind == "settings" else carry_out)(scene)
+                if scene.title == "static" and scene.kind == "told":
+                    front.deploy()
+            on_s3 = dict(visitors.kept)
+            gone = set(on_s3)
+            take_over(by_title("settings", "static"))
+            front.deploy()
+            carry_out(by_title("told", "back"))
+            take_over(first)
+            carry_out(Scene("told", "", "$ python manage.py check\n"))
+        say(visitors.done)
+        assert [] == visitors.trouble
+        kept = {name: digest for name, digest in on_s3.items() if name in visitors.kept}
+        assert kept, "somebody has uploaded something"
+        assert kept.items() <= {
+            entry["Key"].removeprefix("media/"): sha256(s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read())
+            for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="media/")
+            for entry in page["Contents"]
+        }.items()
+        files = {path.relative_to(project.media).as_posix(): sha256(path.read_bytes())
+                 for path in project.media.rglob("*.jpg")}  # fmt: skip
+        assert visitors.kept == {name: digest for name, digest in files.items() if name in visitors.kept}
+        assert before == {path: path.read_bytes() for path in before}
+        assert gone
+    finally:
+        front.close()
+
+
+def sha256(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def is_servers_own(command: list[str], result: Result) -> bool:
+    """Whether the doctor has found no more than that the test's server is on this machine."""
+    return command[0] == "s3_doctor" and result.code == 0
