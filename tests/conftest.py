@@ -147,7 +147,7 @@ def bucket(server: Server, s3: Any, request: pytest.FixtureRequest) -> Iterator[
         servers.remove_bucket(s3, name)
     else:  # the server goes away as well: a test may leave its bucket in a state that forbids this
         with suppress(ClientError, BotoCoreError):
-            servers.remove_bucket(s3, name)
+            servers.leave_bucket(s3, name)
 
 
 @pytest.fixture

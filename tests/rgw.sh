@@ -121,6 +121,8 @@ rgw_enable_lc_threads = false
 rgw_enable_quota_threads = false
 rgw_run_sync_thread = false
 rgw_dynamic_resharding = false
+rgw_override_bucket_index_max_shards = 1
+rgw_user_max_buckets = 100000
 rgw_crypt_require_ssl = false
 rgw_crypt_s3_kms_backend = testing
 rgw_crypt_s3_kms_encryption_keys = testkey-1=YmluCmJvb3N0CmJvb3N0LWJ1aWxkCmNlcGguY29uZgo=

@@ -218,6 +218,14 @@ def make_bucket(client: Any, label: str) -> str:
     return name
 
 
+def leave_bucket(client: Any, name: str) -> None:
+    """Leave a bucket to a server that goes away soon: to remove it would take longer than many a test. Only what is
+    large goes now, as these servers keep everything in memory."""
+    for entry in client.list_objects_v2(Bucket=name).get("Contents", []):
+        if entry["Size"] > 2**20:
+            client.delete_object(Bucket=name, Key=entry["Key"])
+
+
 def remove_bucket(client: Any, name: str) -> None:
     """Remove a bucket with every version, delete marker and unfinished upload in it."""
     for upload in client.list_multipart_uploads(Bucket=name).get("Uploads", []):

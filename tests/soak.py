@@ -16,6 +16,8 @@ import pytest
 SOAK = bool(os.environ.get("S3SYNC_TEST_SOAK") or os.environ.get("S3SYNC_TEST_SEED"))
 """A seed that was found in a soak means the same again."""
 IN_SOAK = pytest.mark.skipif(not SOAK, reason="only in a soak")
+ONLY_IN_SOAK = (pytest.mark.soak, IN_SOAK)
+"""For rows of a table that show what another row shows as well, on another server or with another engine."""
 T = TypeVar("T")
 
 

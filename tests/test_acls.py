@@ -37,7 +37,7 @@ from s3sync.s3.target import Target
 from tests.proxy import Proxy, Request, Response, Verdict
 from tests.scripted import Scripted, Talk, answer, scripted
 from tests.servers import ON_BOTH, ON_MOTO, ON_RGW, Server, free_port, make_bucket
-from tests.soak import IN_SOAK
+from tests.soak import ONLY_IN_SOAK
 from tests.test_signing import CONFIGURATIONS, _cached_client, make_client, taken_apart
 
 ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
@@ -189,8 +189,8 @@ BROKEN: dict[str, Verdict] = {
 @pytest.mark.parametrize(
     ("server", "engine"),
     [
-        ("rgw", "auto"), ("moto", "boto3"), pytest.param("rgw", "boto3", marks=IN_SOAK),
-        pytest.param("moto", "auto", marks=IN_SOAK),
+        ("rgw", "auto"), ("moto", "boto3"), pytest.param("rgw", "boto3", marks=ONLY_IN_SOAK),
+        pytest.param("moto", "auto", marks=ONLY_IN_SOAK),
     ],
     indirect=["server"],
 )  # fmt: skip

@@ -20,11 +20,12 @@ from tests import servers
 from tests.project import S3_STORAGE, Code, Project, s3_options
 from tests.proxy import Proxy
 from tests.servers import Server
+from tests.soak import ONLY_IN_SOAK
 
 MIB = 2**20
 ENGINES = ("fast", "boto3")
-BOTH = ("moto", "rgw")
-EVERYWHERE = (*BOTH, "rgw-https")
+BOTH = ("rgw", "moto")
+EVERYWHERE = ("rgw-https", *BOTH)
 PUSHED = "s3sync-md5"
 HEADERS = (
     "ContentType", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "Expires",
@@ -124,6 +125,7 @@ class Case:
     """Whether `--engine fast` goes the fast way; elsewhere it has to fall back."""
     files: Mapping[str, bytes] = field(default_factory=lambda: SMALL)
     servers: tuple[str, ...] = ("rgw",)
+    """The first one is met in every run of the tests, the others in a soak; of "plain", all."""
 
 
 CASES = {
@@ -301,7 +303,11 @@ CASES = {
         backends=SUBCLASS + '    default_content_type = "application/x-unknown"\n', files=KINDS, servers=("moto",)
     ),
 }
-ROWS = [(kind, name) for name, case in CASES.items() for kind in case.servers]
+ROWS = [
+    pytest.param(kind, name, marks=[] if name == "plain" or kind == case.servers[0] else ONLY_IN_SOAK)
+    for name, case in CASES.items()
+    for kind in case.servers
+]
 
 
 @pytest.fixture
@@ -310,7 +316,7 @@ def buckets(server: Server, s3: Any, request: pytest.FixtureRequest) -> Iterator
     names = {alias: servers.make_bucket(s3, request.node.callspec.params["name"]) for alias in ("saved", *ENGINES)}
     yield names
     for name in names.values():
-        servers.remove_bucket(s3, name)
+        servers.leave_bucket(s3, name)
 
 
 def configure(project: Project, server: Server, proxy: Proxy, case: Case, buckets: Mapping[str, str]) -> None:
