@@ -6,7 +6,6 @@ The settings of the suite and those of the example never meet. Nothing here reac
 import contextlib
 import importlib.util
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -17,6 +16,9 @@ from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+
+from tests import zygote
+from tests.project import inherited, only_set, read_result
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "example_project"
@@ -38,28 +40,32 @@ database = load(EXAMPLE / "config" / "database.py")
 @pytest.fixture(name="environment")
 def fixture_environment(tmp_path):
     """An environment that knows no account and no project of the caller, with a data folder of its own."""
-    environment = dict(os.environ)
+    environment = only_set(inherited())
     demo.isolate(environment, tmp_path)
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), environment.get("PYTHONPATH")]))
-    environment["PYTHONUTF8"] = "1"
     return environment
 
 
-def run(arguments, environment, **changes):
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=EXAMPLE,
-        env={**environment, **changes},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
-        check=False,
-    )
+def run(arguments, environment, *, fresh=False, **changes):
+    """Run a file of the example, or the program that follows "-c", which sees the example's modules as `-c` would."""
+    env = {**environment, **changes}
+    pipe = subprocess.PIPE
+    how = {"cwd": EXAMPLE, "env": env, "stdin": subprocess.DEVNULL, "stdout": pipe, "stderr": pipe}
+    process = None
+    if not fresh:
+        if arguments[0] == "-c":
+            program = Path(env["EXAMPLE_DATA_DIR"]).with_name("program.py")
+            program.write_text(f"import sys; sys.path[0] = {str(EXAMPLE)!r}\n{arguments[1]}", encoding="utf-8")
+            arguments = [str(program), *arguments[2:]]
+        process = zygote.start(arguments, usual=only_set(inherited()), **how)
+    process = process or subprocess.Popen([sys.executable, *arguments], **how)
+    with process:
+        stdout, stderr = process.communicate(timeout=120)
+    return read_result(process.returncode, stdout, stderr)
 
 
 def succeed(arguments, environment, **changes):
     ended = run(arguments, environment, **changes)
-    assert 0 == ended.returncode, ended.stdout + ended.stderr
+    assert 0 == ended.code, ended
     return ended.stdout
 
 
@@ -72,7 +78,7 @@ def settings_of(environment, expression, **changes):
 def refused(environment, **changes):
     """What the example says when it will not start."""
     ended = run(["-c", "from django.conf import settings; settings.DEBUG"], environment, **changes)
-    assert 0 != ended.returncode
+    assert 0 != ended.code
     return ended.stderr
 
 
@@ -91,7 +97,7 @@ def test_check_has_nothing_to_say(environment, changes):
 
 def test_migrations_are_complete(environment):
     """The models and the migrations agree."""
-    assert "No changes" in succeed(["manage.py", "makemigrations", "--check"], environment)
+    assert "No changes" in succeed(["manage.py", "makemigrations", "--check"], environment, fresh=True)
 
 
 PAGES = """
@@ -147,7 +153,7 @@ def test_pages_and_upload(environment):
     """Feed, pages of it, a person, a picture, sign-in, upload and admin; a picture is served, a stranger sent away."""
     succeed(["manage.py", "migrate", "--verbosity", "0"], environment)
     succeed(["manage.py", "seed_posts", "--count", "40", "--no-large", "--password", "secret"], environment)
-    succeed(["-W", "error", "-c", PAGES], environment)
+    succeed(["-W", "error", "-c", PAGES], environment, fresh=True)
 
 
 def test_empty_feed(environment):
@@ -467,7 +473,7 @@ sys.exit(demo.main())
 
 def test_demo_that_does_not_serve_ends_well(environment, temporary):
     """Once all steps are done (the test above does them): what to do next, exit 0, and no folder is left."""
-    output = succeed(["-c", STEPS], environment, TMPDIR=str(temporary))
+    output = succeed(["-c", STEPS], environment, fresh=True, TMPDIR=str(temporary))
     assert "Next:\n    make demo ARGS=--serve" in output
     assert output.endswith("The servers and the temporary folder are gone.\n")
     assert [] == list(temporary.iterdir())
