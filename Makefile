@@ -7,6 +7,8 @@ WORKERS ?= auto
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 RGW = tests/rgw.sh
+# Where it is set, each test process and each manage.py that it starts would compile this project anew: a second each.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: help demo test soak lint ruff mypy contracts matrix servers servers-stop clean
 

@@ -19,6 +19,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from tests import browser as browsers
+from tests import zygote
 from tests.browser import Browser, Page
 from tests.project import S3_STORAGE, Result, inherited, only_set, read_result, s3_options
 from tests.servers import ON_RGW, Server, _await_answer, free_port
@@ -36,6 +37,15 @@ DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1"]
 STORAGES["staticfiles"] = {entry!r}
 S3SYNC = {{"CSS": {{"ORIGIN": {origin!r}}}}}
+"""
+MANAGE = f"""\
+import sys
+
+sys.path.insert(1, {str(EXAMPLE)!r})
+
+from django.core.management import execute_from_command_line
+
+execute_from_command_line(sys.argv)
 """
 PRIVATE = {"querystring_auth": True}
 MANIFEST = "storages.backends.s3.S3ManifestStaticStorage"
@@ -60,11 +70,11 @@ class Site:
         self.environment = only_set(
             {
                 **inherited(), "DJANGO_SETTINGS_MODULE": "browser_settings", "EXAMPLE_SECRETS_FILE": "",
-                "PYTHONPATH": os.pathsep.join(map(str, (folder, ROOT))), "EXAMPLE_DATA_DIR": str(folder / "data"),
-                "S3SYNC_STATE_DIR": str(folder / "state"),
+                "EXAMPLE_DATA_DIR": str(folder / "data"), "S3SYNC_STATE_DIR": str(folder / "state"),
             }
         )  # fmt: skip
         folder.mkdir()
+        (folder / "manage.py").write_text(MANAGE)
 
     def configure(self, backend: str, **options: Any) -> None:
         """Static files by this storage class; the bucket lets the site's pages read what they are given to read."""
@@ -73,12 +83,18 @@ class Site:
         rule = {"AllowedOrigins": [self.origin], "AllowedMethods": ["GET"]}
         self.s3.put_bucket_cors(Bucket=self.bucket, CORSConfiguration={"CORSRules": [rule]})
 
+    def start(self, *arguments: str, output: int) -> subprocess.Popen[bytes] | zygote.Forked:
+        command = [str(self.folder / "manage.py"), *arguments]
+        how: dict[str, Any] = {
+            "cwd": EXAMPLE, "env": self.environment, "stdin": subprocess.DEVNULL, "stdout": output, "stderr": output,
+        }  # fmt: skip
+        forked = zygote.start(command, usual=only_set(inherited()), **how)
+        return forked or subprocess.Popen([sys.executable, *command], **how)
+
     def manage(self, *arguments: str) -> Result:
-        command = [sys.executable, "manage.py", *arguments]
-        ended = subprocess.run(
-            command, cwd=EXAMPLE, env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=120
-        )
-        return read_result(ended.returncode, ended.stdout, ended.stderr)
+        with self.start(*arguments, output=subprocess.PIPE) as process:
+            stdout, stderr = process.communicate(timeout=120)
+        return read_result(process.returncode, stdout or b"", stderr or b"")
 
     def collect(self, *arguments: str) -> Result:
         """Run `collectstatic --s3`, which has to succeed."""
@@ -89,9 +105,9 @@ class Site:
     def show(self, browser: Browser) -> Page:
         """The page as the browser shows it."""
         log = self.folder / "site.log"
-        command = [sys.executable, "manage.py", "runserver", "--noreload", "--nostatic", f"127.0.0.1:{self.port}"]
         with log.open("wb") as output:
-            process = subprocess.Popen(command, cwd=EXAMPLE, env=self.environment, stdout=output, stderr=output)
+            command = ["runserver", "--noreload", "--nostatic", f"127.0.0.1:{self.port}"]
+            process = self.start(*command, output=output.fileno())
         try:
             _await_answer(self.origin + PAGE, process, log)
             return browser.open(self.origin + PAGE)

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tests import servers
 from tests.project import S3_MANIFEST, S3_STORAGE, Project, Result, s3_options
 from tests.servers import Server
+from tests.soak import ONLY_IN_SOAK
 from tests.test_equality import RESOLVE_LOCALHOST
 
 SITE = 'ALLOWED_HOSTS = ["www.example.com"]\n'
@@ -33,6 +34,8 @@ class Way:
     """`verify`: an option of the storage; `bundle`: AWS_CA_BUNDLE."""
 
 
+IN_EVERY_RUN = {"moto virtual", "rgw path", "rgw-https path", "rgw-https virtual"}
+"""Each server, each style and each trust; other pairs of these in a soak."""
 WAYS = {
     "moto path": Way(server="moto"),
     "moto virtual": Way(server="moto", style="virtual"),
@@ -77,7 +80,13 @@ def well(result: Result, code: int = 0) -> Result:
     return result
 
 
-@pytest.mark.parametrize(("server", "way"), [(way.server, way) for way in WAYS.values()], ids=WAYS, indirect=["server"])
+ROWS = [
+    pytest.param(way.server, way, id=name, marks=() if name in IN_EVERY_RUN else ONLY_IN_SOAK)
+    for name, way in WAYS.items()
+]
+
+
+@pytest.mark.parametrize(("server", "way"), ROWS, indirect=["server"])
 def test_the_whole_round(way: Way, project: Project, server: Server, s3: Any, name: str) -> None:
     """s3_create_bucket; s3_push_media; collectstatic --s3; s3_lint_css; s3_verify_acl; s3_doctor --write"""
     configure(project, server, way, name)

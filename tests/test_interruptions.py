@@ -395,7 +395,7 @@ def test_state_is_damaged(project: Project, s3: Any, bucket: str, damage: str) -
 @pytest.mark.parametrize("limit", [6_000, 24_000])
 def test_disk_is_full(project: Project, s3: Any, bucket: str, limit: int) -> None:
     """s3_push_media, where no file may grow beyond some kilobytes: a warning"""
-    names = project.fill(400)
+    names = project.fill(200)
     full = f"import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))"
     project.configure(settings=full)
 
@@ -406,4 +406,4 @@ def test_disk_is_full(project: Project, s3: Any, bucket: str, limit: int) -> Non
     assert names == stored_names(s3, bucket)
     project.configure()
     again = project.push()
-    assert {"scanned": 400, "listed": 400, "unchanged": 400} == again.counts
+    assert {"scanned": 200, "listed": 200, "unchanged": 200} == again.counts

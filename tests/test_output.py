@@ -346,19 +346,19 @@ def test_progress_bar(project: Project, proxy: Proxy) -> None:
     proxy.rule = lambda request: 0.2 if request.operation == "PutObject" else None
 
     def push(*options: str, terminal: bool) -> bytes:
-        project.fill(40, folder=f"f{len(list(project.media.iterdir()))}")
+        project.fill(24, folder=f"f{len(list(project.media.iterdir()))}")
         if terminal:
             code, stdout, stderr = on_a_terminal(project, "s3_push_media", *options)
         else:
             result = project.run("s3_push_media", *options)
             code, stdout, stderr = result.code, result.stdout.encode(), result.stderr.encode()
         assert 0 == code, stderr
-        assert b"40 uploaded" in stdout or b"-o" in options
+        assert b"24 uploaded" in stdout or b"-o" in options
         return stderr
 
     bar = push(terminal=True)
     assert b"Pushing" in bar
-    assert b"/40 files" in bar
+    assert b"/24 files" in bar
     assert b"" == push("--no-progress", terminal=True)
     assert b"" == push(terminal=False)
     assert b"Pushing" in push("--progress", terminal=False)
