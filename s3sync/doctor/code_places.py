@@ -32,6 +32,8 @@ class Lookout:
     """The path that MEDIA_URL is, such as `/media/`; empty where it leads to S3 itself."""
     static_url: str = ""
     """The same of STATIC_URL."""
+    falls_back: bool = False
+    """Whether uploads that are not on S3 yet are still served from where they were."""
 
 
 class CodePlace(NamedTuple):
@@ -84,6 +86,7 @@ WORDS: Final[Mapping[str, Words]] = MappingProxyType({
         "remove the route: obj.avatar.url and {% static %} lead to S3\n"
         "for development: urlpatterns += static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT)",
     ),
+    "cutover-route": Words("it serves the uploads that are not on S3 yet; it goes together with the CutoverStorage"),
     "debug-route": Words("it does nothing unless DEBUG is on, and what is on S3 has addresses of its own"),
     "template-media": Words(_URL, "{{ object.avatar.url }}"),
     "template-static": Words(

@@ -153,7 +153,9 @@ class _Reader(Scopes):
         roots = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
         for setting, moved in (("MEDIA_ROOT", self.lookout.media), ("STATIC_ROOT", self.lookout.static)):
             if setting in roots and moved:
-                self._add(node, "serve-route", f"django.views.static.serve of {setting}")
+                needed = self.lookout.falls_back and setting == "MEDIA_ROOT"
+                title, verdict = ("cutover-route", "ok") if needed else ("serve-route", "warning")
+                self._add(node, title, f"django.views.static.serve of {setting}", verdict=verdict)
 
     def _disk_storage(self, node: ast.Call) -> None:
         """A storage that is made where it is used; those of fields are looked at by the fields."""

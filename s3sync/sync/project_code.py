@@ -14,6 +14,7 @@ from ..doctor.templates import places_in_template
 from ..local.sources import MOST as MOST_SOURCES
 from ..local.sources import Sources
 from .media_files import of_media_files
+from .old_place import of_cutover
 from .project_seen import DEFAULT, STATIC, Project
 
 _TEMPLATES: Final = (".html", ".htm", ".txt", ".xml", ".svg", ".jinja", ".jinja2", ".j2", ".djhtml")
@@ -27,6 +28,7 @@ def of_project(settings: Any) -> Iterator[Diagnosis]:
     yield from _of_code(project)
     yield from of_neighbours(_neighbourhood(project))
     yield from of_media_files(project)
+    yield from of_cutover(project)
 
 
 def _of_code(project: Project) -> Iterator[Diagnosis]:

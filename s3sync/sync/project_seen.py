@@ -22,6 +22,7 @@ from ..doctor.neighbours import DISK, MISSING, NO_BUCKET, OTHER, S3
 from ..exceptions import ConfigurationError
 from ..s3.addresses import exact_url
 from ..s3.options import find_backend, find_backends, is_s3, read_options
+from ..storages.cutover import CutoverMixin
 from .targets import static_target_of
 
 DEFAULT: Final = "default"
@@ -59,6 +60,12 @@ class Project:
     def media(self) -> bool:
         """Whether uploads are on S3, or are to be."""
         return self.moves(DEFAULT, "media_storage")
+
+    @cached_property
+    def falls_back(self) -> bool:
+        """Whether `default` has an old place behind it."""
+        backend = find_backends(self.settings.storages).get(DEFAULT)
+        return backend is not None and backend.s3_class is not None and issubclass(backend.s3_class, CutoverMixin)
 
     @cached_property
     def static(self) -> bool:
@@ -156,7 +163,7 @@ class Project:
             },
             aliases=aliases, models=frozenset(model.__name__ for model, _, _ in own), media=self.media,
             static=self.static, media_url=self._dead_path("MEDIA_URL", DEFAULT, moves=self.media),
-            static_url=self._dead_path("STATIC_URL", STATIC, moves=self.static),
+            static_url=self._dead_path("STATIC_URL", STATIC, moves=self.static), falls_back=self.falls_back,
         )  # fmt: skip
 
     def _dead_path(self, setting: str, alias: str, *, moves: bool) -> str:
