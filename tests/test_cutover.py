@@ -252,7 +252,7 @@ def test_an_address_costs_one_head_at_most(project: Project, proxy: Proxy, s3: A
     """storage.url, again and again"""
     project.configure(server=proxy.server)
     cutover(project, querystring_auth=False)
-    for name in ("old.txt", "both.txt"):
+    for name in ("old.txt", "both.txt", "a/b.txt"):
         project.write(name, b"old")
     s3.put_object(Bucket=bucket, Key="media/both.txt", Body=b"new")
     code = """
@@ -260,7 +260,8 @@ def test_an_address_costs_one_head_at_most(project: Project, proxy: Proxy, s3: A
         pages = [[storage.url(name).rpartition("/")[0] for name in names] for _ in range(3)]
         storage.save("saved.txt", ContentFile(b"saved"))
         done(page=pages[0], same=pages[0] == pages[1] == pages[2], saved=storage.url("saved.txt").rpartition("/")[0],
-             asks=storage.url("old.txt", parameters={"ResponseContentType": "text/plain"}, expire=10))
+             asks=storage.url("old.txt", parameters={"ResponseContentType": "text/plain"}, expire=10),
+             folders=[storage.url(name).partition("/media")[0] for name in ("", "a", "a/")])
         """
     remote = f"{proxy.server.endpoint_url}/{bucket}/media"
 
@@ -272,6 +273,7 @@ def test_an_address_costs_one_head_at_most(project: Project, proxy: Proxy, s3: A
     found = ask(project, code)
     assert (["/media", remote, remote], True, remote) == (found["page"], found["same"], found["saved"])
     assert "/media/old.txt" == found["asks"]
+    assert [remote.removesuffix("/media")] * 3 == found["folders"], "S3 has no folders that would ever get there"
     assert ["both.txt", "old.txt"] == heads(), "none for what is not on the disk, and none for what was just saved"
 
     cutover(project, querystring_auth=False, recheck=0)
@@ -528,7 +530,7 @@ def test_a_class_of_ones_own_goes_on_deciding(project: Project, s3: Any, bucket:
         assert before == files(project.media), "a push does not write to the old place, from which it reads"
         assert "max-age=9" == s3.head_object(Bucket=bucket, Key="own/a.txt")["CacheControl"]
         found = ask(project, """
-            storage.save(type(storage).__name__, ContentFile(b"new"))
+            storage.save(storage.__class__.__name__, ContentFile(b"new"))
             done(urls=[storage.url("a.txt"), storage.s3_alone().url("b.txt")])
             """)  # fmt: skip
         assert ["https://cdn.example/a.txt", "https://cdn.example/b.txt"] == found["urls"]
@@ -615,8 +617,8 @@ def test_it_is_pickled_copied_and_written_into_migrations(project: Project, buck
         fell_back.connect(lambda **how: heard.append([how["name"], how["method"], how["sender"].__name__]), weak=False)
         fell_back.connect(lambda **how: 1 / 0, weak=False)
         made = CutoverStorage(bucket_name="b", local=Path("/srv/media"), local_url="/m/", write_to_local=True)
-        wrong = [dict(url_from="both"), dict(on_s3_error=True), dict(local=3), dict(local={"BACKEND": "no.such"}),
-                 dict(local={"location": "/srv"}), dict(lokal="/srv")]
+        wrong = [dict(url_from="both"), dict(on_s3_error=True), dict(recheck="1m"), dict(local=3), dict(lokal="/srv"),
+                 dict(local={"BACKEND": "no.such"}), dict(local={"location": "/srv"}), dict(local={"OPTIONS": 3})]
         copies = [pickle.loads(pickle.dumps(storage)), copy.copy(storage)]
         source, imports = MigrationWriter.serialize(made)
         done(copies=[each.open("a.txt").read().decode() for each in copies], source=source, imports=sorted(imports),
@@ -627,5 +629,5 @@ def test_it_is_pickled_copied_and_written_into_migrations(project: Project, buck
     assert found["source"].startswith("s3sync.storages.CutoverStorage(bucket_name='b', local=pathlib.P")
     assert "s3sync.storages.MediaS3Storage(bucket_name='b')" == found["media"]
     assert "import s3sync.storages" in found["imports"]
-    assert ["ImproperlyConfigured"] * 6 == found["wrong"]
+    assert ["ImproperlyConfigured"] * 8 == found["wrong"]
     assert [["a.txt", "open", "CutoverStorage"]] * 2 == found["heard"]

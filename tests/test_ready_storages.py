@@ -82,9 +82,7 @@ def test_a_bucket_name_is_enough(project: Project, s3: Any, name: str) -> None:
     assert 2 == len({*found["names"], "a.jpg"} - {"a.jpg"}), "no upload takes another's name"
     assert found["signed"]
     assert re.search(r"/static/css/a\.[0-9a-f]{12}\.css$", found["css"]), found["css"]
-    assert (403, 200) == tuple(
-        stranger(project.server, name, key) for key in ("media/a.jpg", "static/css/a.css")
-    )
+    assert (403, 200) == tuple(stranger(project.server, name, key) for key in ("media/a.jpg", "static/css/a.css"))
 
     verified = project.run("s3_verify_acl", "--format", "json")
     assert (0, []) == (verified.code, verified.report["items"]), verified
@@ -97,9 +95,11 @@ def test_a_bucket_name_is_enough(project: Project, s3: Any, name: str) -> None:
 
 @ON_MOTO
 def test_settings_for_others_do_not_publish_uploads(project: Project, name: str) -> None:
-    """AWS_QUERYSTRING_AUTH, AWS_DEFAULT_ACL, AWS_S3_CUSTOM_DOMAIN, AWS_LOCATION, AWS_S3_FILE_OVERWRITE for all"""
-    site(project, name, AWS_QUERYSTRING_AUTH=False, AWS_DEFAULT_ACL="public-read", AWS_LOCATION="all",
-         AWS_S3_CUSTOM_DOMAIN="cdn.example.com", AWS_S3_FILE_OVERWRITE=False, AWS_S3_SIGNATURE_VERSION="s3")  # fmt: skip
+    """AWS_QUERYSTRING_AUTH and others, for all storages"""
+    site(
+        project, name, AWS_QUERYSTRING_AUTH=False, AWS_DEFAULT_ACL="public-read", AWS_LOCATION="all",
+        AWS_S3_CUSTOM_DOMAIN="cdn.example.com", AWS_S3_FILE_OVERWRITE=False, AWS_S3_SIGNATURE_VERSION="s3",
+    )  # fmt: skip
     found = ask(project, """
         static = storages["staticfiles"]
         done(media=[storage.url("a.jpg").partition("?")[0], storage.location, storage.default_acl],

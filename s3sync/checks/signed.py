@@ -97,9 +97,9 @@ def _is_signed(site: Site) -> bool:
 
 
 def _has_known_url(storage_class: type) -> bool:
-    """Whether nobody but django-storages, Django and we say what its URLs are; others may sign, or not."""
+    """Whether nobody but django-storages and Django says what its URLs are; others may sign, or not, as they like."""
     written = (cls for cls in storage_class.__mro__ if "url" in vars(cls))
-    return all(cls.__module__.startswith(("storages.", "django.", "s3sync.")) for cls in written)
+    return all(cls.__module__.startswith(("storages.", "django.")) for cls in written)
 
 
 def _is_manifest(storage_class: type) -> bool:

@@ -18,7 +18,7 @@ from storages.utils import clean_name, is_seekable
 
 from .counting import Fallbacks, fallbacks
 from .drafts import Draft, spooled
-from .local import old_place, place_of, put_exactly
+from .local import has_file, old_place, place_of, put_exactly
 from .ready import MediaS3Storage
 from .sightings import Sightings
 
@@ -70,6 +70,8 @@ class CutoverMixin(_Base):  # type: ignore[misc]
         for name, choices in _CHOICES.items():
             if (said := getattr(self, name)) not in choices:
                 raise ImproperlyConfigured(f"{name} is {said!r}; write {' or '.join(map(repr, choices))}.")
+        if not isinstance(self.recheck, (int, float)):
+            raise ImproperlyConfigured(f"recheck is {self.recheck!r}; write a number of seconds, such as 60.")
         self._begin()
 
     def get_default_settings(self) -> dict[str, Any]:
@@ -162,7 +164,7 @@ class CutoverMixin(_Base):  # type: ignore[misc]
         return str(super().url(name, **{key: value for key, value in wanted.items() if value is not None}))
 
     def _leads_to_local(self, name: str) -> bool:
-        if self.url_from == "s3" or not self.local_storage.exists(name):
+        if self.url_from == "s3" or not has_file(self.local_storage, name):
             return False
         if self.url_from == "local":
             self.fallbacks.note(self, name, "url", place_of(self.local_storage))
@@ -191,7 +193,7 @@ class CutoverMixin(_Base):  # type: ignore[misc]
         except (FileNotFoundError, *_S3_ERRORS) as error:
             if not _says_missing(error):
                 self._must_help(method, name, error)
-            elif not self.local_storage.exists(name):
+            elif not has_file(self.local_storage, name):
                 raise
             else:
                 self._helped(method, name)
@@ -214,7 +216,7 @@ class CutoverMixin(_Base):  # type: ignore[misc]
 
     def _must_help(self, method: str, name: str, error: Exception) -> None:
         """S3 could not answer: raises that, unless the old place is to help out then, and can."""
-        can = self.on_s3_error == "local" and (method == "listdir" or self.local_storage.exists(name))
+        can = self.on_s3_error == "local" and (method == "listdir" or has_file(self.local_storage, name))
         self.fallbacks.note_error(name, method, error, helped=can)
         if not can:
             raise error

@@ -45,6 +45,13 @@ def place_of(storage: Storage) -> str:
     return type(storage).__name__
 
 
+def has_file(storage: Storage, name: str) -> bool:
+    """Whether there is a file of this name; a folder, which S3 does not have, is none."""
+    if isinstance(storage, FileSystemStorage):
+        return os.path.isfile(storage.path(name))
+    return storage.exists(name)
+
+
 def put_exactly(storage: Storage, name: str, content: Any) -> None:
     """Stores the content under this very name, whatever is there. Raises what the storage raises.
 
