@@ -43,18 +43,18 @@ def test_an_old_place_that_can_be_used(tmp_path: Path) -> None:
     assert [] == ids_of(tmp_path, backend="s3sync.storages.MediaCutoverStorage")
     own = {"default": {"BACKEND": f"{__name__}.OwnCutover"}, "staticfiles": {"BACKEND": LOCAL_STATIC}}
     assert [] == found(STORAGES=own, MEDIA_ROOT=tmp_path, MEDIA_URL="")
-    assert ["s3sync.E031"] == [check for check, _, _ in found(STORAGES=own, MEDIA_ROOT="", MEDIA_URL="")]
+    assert ["s3sync.E041"] == [check for check, _, _ in found(STORAGES=own, MEDIA_ROOT="", MEDIA_URL="")]
 
 
 def test_an_old_place_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No MEDIA_ROOT; a folder that is not there, is a file, or can't be written to"""
     (tmp_path / "file").touch()
-    assert ["s3sync.E031"] == ids_of("")
-    assert ["s3sync.W032"] == ids_of(tmp_path / "absent")
-    assert ["s3sync.W032"] == ids_of(tmp_path, local=str(tmp_path / "file"))
+    assert ["s3sync.E041"] == ids_of("")
+    assert ["s3sync.W042"] == ids_of(tmp_path / "absent")
+    assert ["s3sync.W042"] == ids_of(tmp_path, local=str(tmp_path / "file"))
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # whoever runs this may be root
-    assert ["s3sync.W033"] == ids_of(tmp_path)
-    assert ["s3sync.W033"] == ids_of(tmp_path, write_to_local=True)
+    assert ["s3sync.W043"] == ids_of(tmp_path)
+    assert ["s3sync.W043"] == ids_of(tmp_path, write_to_local=True)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_an_old_place_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 )  # fmt: skip
 def test_addresses_of_the_old_place_lead_there(url: str, options: dict[str, Any], said: bool, tmp_path: Path) -> None:
     """MEDIA_URL that is empty, or S3's by now"""
-    assert ["s3sync.W034"] * said == ids_of(tmp_path, url, **options)
+    assert ["s3sync.W044"] * said == ids_of(tmp_path, url, **options)
 
 
 def test_static_files_are_not_moved(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_static_files_are_not_moved(tmp_path: Path) -> None:
     storages = {"default": s3(location="media"), "staticfiles": s3(CUTOVER, querystring_auth=False)}
     storages["staticfiles"]["OPTIONS"]["location"] = "static"
     ((check, _, hint),) = found(STORAGES=storages, MEDIA_ROOT=tmp_path)
-    assert "s3sync.E035" == check
+    assert "s3sync.E045" == check
     names: dict[str, Any] = {"STORAGES": {alias: dict(entry) for alias, entry in storages.items()}}
     exec(hint, names)
     assert [] == found(STORAGES=names["STORAGES"], MEDIA_ROOT=tmp_path)
