@@ -205,7 +205,7 @@ class CutoverMixin(_Base):  # type: ignore[misc]
         if bucket not in self._buckets:
             try:
                 self.connection.meta.client.head_bucket(Bucket=bucket)
-            except ClientError as error:
+            except _S3_ERRORS as error:  # any other one says nothing of what has just been answered
                 if _says_missing(error):
                     raise ImproperlyConfigured(
                         f"There is no bucket {bucket!r}, so {name!r} can't be read from it. Correct bucket_name, or "

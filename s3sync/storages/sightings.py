@@ -29,9 +29,9 @@ class Sightings:
         return False if now < until else None
 
     def put(self, key: str, there: bool, *, until: float = 0.0) -> None:
-        """It is there, for ever; or it is not, for the time being."""
+        """It is there, for ever; or it is not, for the time being, unless an upload was quicker than the question."""
         with self._lock:
-            self._until[key] = math.inf if there else until
+            self._until[key] = math.inf if there else max(until, self._until.get(key, until))
             if len(self._until) > self._most:
                 self._until.popitem(last=False)
 
