@@ -125,7 +125,8 @@ def _last_line(report: MediaReport) -> str:
     end = "" if report.exit_code == OK else f" [{report.status}, exit {report.exit_code}]"
     values = sum(each.values for each in report.fields.values() if not each.body)
     amiss = sum(count for verdict, count in report.verdicts().items() if verdict in FAILING)
-    calls = f"{sum(report.requests.values()):,} requests"
+    requests = sum(report.requests.values())
+    calls = f"{requests:,} request{'s' * (requests != 1)}"
     partial = "; the run ended early" if report.coverage == "partial" else ""
     found = f"{amiss:,} amiss" if amiss else "nothing amiss"
     return (

@@ -88,3 +88,28 @@ def of_field(result: Result, label: str, database: str = "default") -> dict[str,
         if (f"{each['model']}.{each['field']}", each["database"]) == (label, database)
     )  # fmt: skip
     return dict(found["verdicts"])
+
+
+SHOWN = """\
+class Photo(models.Model):
+    image = models.ImageField()
+
+
+class Member(models.Model):
+    avatar = models.ImageField()
+"""
+
+
+def show_gallery(project: Project) -> None:
+    """What the documents show: a site after the switch, with some trouble."""
+    gallery = Gallery(project)
+    gallery.models(SHOWN)
+    gallery.table()
+    gallery.table("member", "id INTEGER PRIMARY KEY, avatar TEXT")
+    project.write("photos/2023/fog.jpg", b"f" * 1_200_000, age=3 * 86400)
+    assert 0 == project.push().code
+    client = project.server.client()
+    client.delete_object(Bucket=project.bucket, Key="media/photos/2024/hut.jpg")
+    client.put_object(Bucket=project.bucket, Key="media/avatars/IMG_1.JPG", Body=b"i" * 700)
+    gallery.rows("photos/2024/beach.jpg", "photos/2024/hut.jpg", "photos/2024/lake.jpg")
+    gallery.rows({"avatar": "avatars/ana.png"}, {"avatar": "avatars/img_1.jpg"}, table="member")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.gallery import show_gallery
 from tests.project import S3_MANIFEST, Project, s3_options
 from tests.servers import Server
 
@@ -69,6 +70,8 @@ def change_for(title: str, project: Project) -> None:
         (project.assets / "css/site.css").write_text("h1{color:red}")
     elif title == "cutover":
         project.configure(backend="s3sync.storages.CutoverStorage")
+    elif title in ("media", "orphans"):
+        show_gallery(project)
     elif title == "collectstatic":
         project.asset("css/site.css", 'body{background:url("../img/sky.png")}\n')
 
@@ -107,6 +110,8 @@ SHOWN = [
     ("docs/buckets.md", "bucket"),
     ("docs/incremental.md", "files from"),
     ("docs/storages.md", "cutover"),
+    ("docs/verify.md", "media"),
+    ("docs/verify.md", "orphans"),
 ]
 """Document, and title of a block in it."""
 

@@ -246,6 +246,10 @@ ROWS = {
         command="s3_verify_acl", args=("--storage=default", "--format=json"), begin=with_policy, prepare=private,
         actions=FACTS, taken=FACTS, codes={0, 1, 8},
     ),
+    "verify-media": Row(
+        command="s3_verify_media", args=("--orphans",), prepare=private, actions={"s3:ListBucket"},
+        taken={"s3:ListBucket"},
+    ),
     "verify-fix": Row(
         command="s3_verify_acl --fix", args=("--storage=default", "--no-input"), prepare=exposed,
         actions=FACTS | VERSIONS | {"s3:GetObject", "s3:PutObjectAcl"}, taken={"s3:GetObject", "s3:PutObjectAcl"},
