@@ -54,7 +54,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._database = sqlite3.connect("", isolation_level=None)
-        self._database.executescript(f"PRAGMA journal_mode=OFF; PRAGMA cache_size=-16384; {_SCHEMA}")
+        self._database.executescript(f"PRAGMA journal_mode=OFF; PRAGMA cache_size=-8192; {_SCHEMA}")
         self._database.execute("BEGIN")
         self._database.create_function("folded", 1, folded, deterministic=True)
         self._database.create_function("likeness", 2, likeness, deterministic=True)

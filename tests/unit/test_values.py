@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import SuspiciousOperation
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from storages.backends.s3 import S3Storage
 from storages.utils import clean_name
@@ -81,8 +81,10 @@ class Flat(S3Storage):  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
-    "storage", [S3Storage(bucket_name="b"), S3Storage(bucket_name="b", location="m"), Flat(bucket_name="b")], ids=str
-)
+    "storage", [S3Storage(bucket_name="b"), S3Storage(bucket_name="b", location="m"), Flat(bucket_name="b")],
+    ids=["root", "location", "own rule"],
+)  # fmt: skip
+@settings(deadline=None)
 @given(name=st.text(alphabet="a/.\\é \0", min_size=1, max_size=8))
 @example(name="a/./b")
 @example(name="a/..")
@@ -189,7 +191,7 @@ def test_old_urls_of_another_host() -> None:
 
 
 @pytest.mark.parametrize(
-    ("apps", "settings", "name", "derived"),
+    ("apps", "told", "name", "derived"),
     [
         (["easy_thumbnails"], {}, "a/b.jpg.300x200_q85_crop-smart.jpg", True),
         ([], {}, "a/b.jpg.300x200_q85_crop-smart.jpg", False),
@@ -204,9 +206,9 @@ def test_old_urls_of_another_host() -> None:
         (["filer"], {}, "filer_public_thumbnails/a.jpg", True),
     ],
 )
-def test_derived_files(apps: list[str], settings: dict[str, Any], name: str, derived: bool) -> None:
+def test_derived_files(apps: list[str], told: dict[str, Any], name: str, derived: bool) -> None:
     """What no row names, because an app makes it again when it is gone."""
-    assert derived is derived_by(apps, settings).covers(name)
+    assert derived is derived_by(apps, told).covers(name)
 
 
 def test_an_empty_report_is_whole() -> None:
