@@ -23,6 +23,8 @@ def held(wish: str, target: str, state_dir: Path | None) -> Iterator[None]:
     if wish == "none":
         yield
         return
+    if wish == "bucket":
+        raise ConfigurationError("Here is nothing to lock in a bucket.", code="LockUnusable", hint="use --lock auto")
     paths = _automatic(target, state_dir) if wish == "auto" else [Path(wish)]
     lock = _acquire(paths, asked_for=wish != "auto")
     try:

@@ -446,7 +446,7 @@ def test_options_that_can_not_be_meant(project: Project, s3: Any, bucket: str) -
     wrong = [
         ["--bogus"], ["positional"], ["--format", "xml"], ["--engine", "warp"], ["--workers", "0"], ["--workers", "x"],
         ["--max-duration", "soon"], ["--max-delete", "lots"], ["--max-delete=-1"], ["--max-errors", "0"],
-        ["--min-age", "young"], ["--compare", "looks"], ["--lock", "bucket"], ["--no-clobber", "--overwrite-newer"],
+        ["--min-age", "young"], ["--compare", "looks"], ["--lock", ""], ["--no-clobber", "--overwrite-newer"],
     ]  # fmt: skip
 
     result = project.run(json.dumps(wrong))

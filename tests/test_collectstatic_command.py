@@ -199,7 +199,7 @@ def test_our_options_need_s3_on_the_command_line(local: Project) -> None:
         ("--build x --verify-css", "--verify-css"), ("--build x --check-metadata", "--check-metadata"),
         ("--build x --fix-metadata", "--fix-metadata"), ("--clear --include x", "--clear and --include"),
         ("--prune --include x", "--prune and --include"), ("--prune --prefix x", "--prune and --prefix"),
-        ("--lock bucket", "--lock bucket"), ("--keep-days -1", "--keep-days"),
+        ("--lock=", "--lock is empty"), ("--keep-days -1", "--keep-days"),
         ("--keep-manifests 0", "--keep-manifests"), ("--max-delete x", "--max-delete"),
         ("--css-urls signed", "--css-urls"), ("--workers 0", "--workers"),
     ],

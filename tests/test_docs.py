@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from s3sync.core.claims import Claim
 from tests.gallery import show_gallery
 from tests.project import S3_MANIFEST, Project, s3_options
 from tests.servers import Server
@@ -56,6 +57,10 @@ def make_moto_s3(moto_server: Server) -> Any:
 def change_for(title: str, project: Project) -> None:
     """What happens before the commands of a block are run."""
     project.fresh = title == "first push"  # what is shown first is from a start of its own, as a user's
+    if title == "lock":
+        claim = Claim(run="20261121T090000-5d8f1c02", prefix="", owner="process 71 on web-2")
+        key = "media/.s3sync/locks/e3b0c44298fc1c14"
+        project.server.client().put_object(Bucket=BUCKET, Key=key, Body=claim.encode())
     if title in ("dry run", "files from"):
         project.push()
         (project.root / "changed.txt").write_text("ids/passport.jpg\nphotos/2024/beach.jpg\n")
@@ -79,6 +84,7 @@ def change_for(title: str, project: Project) -> None:
 def settled(text: str) -> str:
     """Output without what differs from run to run."""
     text = re.sub(r"; \d+\.\d s", "; 0.2 s", text)
+    text = re.sub(r"ends in \d+ s", "ends in 600 s", text)
     text = re.sub(r'"(run_id|started|finished|version)": "[^"]*"', r'"\1": "..."', text)
     text = re.sub(r"http://127\.0\.0\.1:\d+", "http://127.0.0.1:5000", text)
     return re.sub(r'"(total|plan|transfer)": [\d.]+', r'"\1": 0.2', text)
@@ -112,6 +118,7 @@ SHOWN = [
     ("docs/storages.md", "cutover"),
     ("docs/verify.md", "media"),
     ("docs/verify.md", "orphans"),
+    ("docs/several.md", "lock"),
 ]
 """Document, and title of a block in it."""
 

@@ -205,7 +205,7 @@ ROWS = {
         actions=PUSH | {"s3:PutObjectAcl", "s3:PutObjectTagging"}, taken={"s3:PutObjectAcl", "s3:PutObjectTagging"},
     ),
     "push-delete": Row(
-        command="s3_push_media --delete", begin=push_what_is_deleted_later, prepare=push,
+        command="s3_push_media --delete", args=("--lock=bucket",), begin=push_what_is_deleted_later, prepare=push,
         actions=PUSH | {"s3:DeleteObject"}, taken={"s3:DeleteObject"},
     ),
     "push-check": Row(

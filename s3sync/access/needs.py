@@ -99,7 +99,8 @@ COMMANDS: Final[Mapping[str, tuple[Needs, Mapping[str, Needs]]]] = MappingProxyT
 })  # fmt: skip
 """Command -> what it always needs, and what some of its options need besides."""
 LOOKING: Final = ("--check", "--dry-run")
-_IDLE = ("--s3",)
+_IDLE = ("--s3", "--lock", "bucket")
+"""Words of a command line that ask for no right more: a lock in the bucket is an object like others."""
 _NAMES = {"s3_collectstatic": "collectstatic"}
 
 

@@ -12,6 +12,9 @@ from .comparison import Reason
 HIDDEN = ".s3sync/"
 """What this project keeps for itself in a bucket lies under this prefix."""
 
+LOCKS = HIDDEN + "locks/"
+"""Locks that hosts share (`--lock bucket`)."""
+
 UNFINISHED = ".s3sync-"
 """How the names of files begin that we have not finished to write."""
 _JUNK = (".DS_Store", "Thumbs.db", "desktop.ini", ".nfs*", UNFINISHED + "*")
@@ -89,8 +92,11 @@ class Scope:
         return self.held_back is not None and self.held_back(name)
 
     def covers(self, name: str) -> bool:
-        """Whether a run that judges objects is to judge one of this name: also litter, and our own records."""
-        if name.startswith(self.foreign) or self.leaves_out_file(name) not in (None, Reason.JUNK):
+        """Whether a run that judges objects is to judge one of this name: also litter, and our own records.
+
+        Locks are written without an ACL and tell nothing that is not for everybody, so there is nothing to judge.
+        """
+        if name.startswith((LOCKS, *self.foreign)) or self.leaves_out_file(name) not in (None, Reason.JUNK):
             return False
         return not (self.ignore and any(matches(folder, self.ignore) for folder in _folders(name)))
 

@@ -37,9 +37,9 @@ class Reporting:
     _called_from_command_line: bool
 
     def check_options(self, options: dict[str, Any]) -> None:
-        """Ends with exit 2 where options exclude each other."""
-        if options["lock"] == "bucket":
-            self.usage_error("--lock bucket is not known to this version: use auto, none or a path")
+        """Ends with exit 2 where an option can't be meant."""
+        if not options["lock"]:
+            self.usage_error("--lock is empty: write auto, none, bucket or a path")
 
     def usage_error(self, message: str) -> None:
         """Says what is wrong with the options and ends with exit 2."""

@@ -58,7 +58,8 @@ def add_run_options(parser: Options) -> None:
     add_metrics(parser)
     add("--progress", action=argparse.BooleanOptionalAction, default=None,
         help="Show a progress bar on standard error, or don't. Default: on a terminal.")  # fmt: skip
-    add("--lock", default="auto", metavar="auto|none|PATH", help="Lock against a second run on the same target.")
+    add("--lock", default="auto", metavar="auto|none|bucket|PATH",
+        help="Lock against a second run on the same target; bucket: on all hosts, by an object there.")  # fmt: skip
     add("--max-duration", type=duration, metavar="T", help="Begin nothing new after T (90s, 50m, 2h); exit 7.")
     add("--max-errors", type=whole_number, metavar="N", help="Stop after N failures.")
     add("--fail-fast", action="store_true", help="Stop after the first failure.")

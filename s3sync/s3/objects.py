@@ -54,7 +54,7 @@ def head_object(
             answer: Mapping[str, Any] = client.head_object(**arguments)
         except ClientError as error:
             trouble = trouble_of(error)
-            if trouble.http == 404 or (trouble.http == 403 and _is_missing(client, bucket, key)):
+            if trouble.http == 404 or (trouble.http == 403 and is_missing(client, bucket, key)):
                 return None
             raise
         if "LastModified" in answer:
@@ -62,7 +62,7 @@ def head_object(
     raise WrongAnswer(operation="HeadObject", missing="Last-Modified")
 
 
-def _is_missing(client: Any, bucket: str, key: str) -> bool:
+def is_missing(client: Any, bucket: str, key: str) -> bool:
     """Whether a listing says for sure that there is no such object."""
     try:
         found = client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", ())

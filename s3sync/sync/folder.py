@@ -108,5 +108,6 @@ class FolderPush(Push):
                 "Nothing is deleted: the storage has its own rule for keys, so no object's file can be named.",
             ))  # fmt: skip
         elif not run.stopping:
+            run.keep_lock()
             complete = self._walk.complete and not join.disordered
             self._deletes.finish(walk_complete=complete, files=self._walk.files, in_scope=self.planner.in_scope)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from .. import lock as locks
 from ..core.report import TargetFacts
 from ..local.state import default_directory
 from ..local.walk import composed
 from ..s3.target import without_userinfo
 from .folder import FolderPush
+from .locking import locked
 from .old_place import media_folder
 from .run import PushOptions, Run
 from .targets import facts_of, foreign_names, target_of
@@ -63,7 +63,7 @@ def push_media(run: Run, settings: Settings, *, alias: str | None, source: str |
     push.connect()
     run.ready()
     run.report.target = facts_of(target)
-    with locks.held("none" if run.options.dry_run else lock, f"{target.identity}/{target.prefix}", state_dir):
+    with locked(run, target, lock, state_dir, push.intent):
         push.run_all()
 
 

@@ -50,6 +50,7 @@ class Phases:
         for level in sorted(self._held):
             if level == COPY and self._held[level]:
                 self._check_files()
+                self.run.keep_lock()  # what follows makes the deploy the live one
             for job in self._held.pop(level):
                 self._send(job)
             self.executor.finish()

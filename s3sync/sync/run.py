@@ -90,6 +90,10 @@ class Run:
     """Called once, when all is set up and the work on names begins."""
     wants_uploads: bool = True
     """Whether anybody looks at each upload; false: they are only counted."""
+    why_lost: Callable[[], str | None] = lambda: None
+    """Why a lock that hosts share is not this run's any more; None while it is, or there is none."""
+    keep_lock: Callable[[], None] = lambda: None
+    """Renews that lock now, or finds that it is lost: before what only one run may do."""
     failures: dict[str, Failure] = field(default_factory=dict)
     """The first failure of each code."""
     _began: float = field(default_factory=time.monotonic)
@@ -121,6 +125,9 @@ class Run:
         signal = self.interrupted()
         if signal is not None:
             self.stop(Stopped("signal", f"signal {signal}", signal))
+        why = self.why_lost()
+        if why is not None:
+            self.stop(Stopped("guard", f"the lock was lost: {why}"))
         limit = self.options.max_duration
         if limit is not None and time.monotonic() - self._began >= limit:
             self.stop(Stopped("budget", f"{limit:g} seconds were the limit"))

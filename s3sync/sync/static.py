@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from .. import css
-from .. import lock as locks
 from ..core.comparison import Reason
 from ..core.events import Finding
 from ..core.objects import LocalFile
@@ -25,6 +24,7 @@ from .build import write_build
 from .failures import file_failure
 from .guard import Publicity, held_secret, publishes_secret
 from .leftovers import Removals
+from .locking import locked
 from .manifests import Manifests
 from .render import Tree, Workshop, finding_of
 from .run import Run
@@ -126,7 +126,7 @@ def _push(
     push.connect()
     run.ready()
     run.report.target = facts_of(target)
-    with locks.held("none" if run.options.dry_run else lock, f"{target.identity}/{target.prefix}", state_dir):
+    with locked(run, target, lock, state_dir, push.intent):
         push.run_all()
     if wishes.verify_css and not run.options.dry_run and not run.stopping:
         verify_stylesheets(run, target, tree)

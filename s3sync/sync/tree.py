@@ -151,6 +151,8 @@ class TreePush(Push):
 
     def conclude(self, join: Join) -> None:
         """Makes the deploy the live one, and then deletes what `--clear` and `--prune` ask for."""
+        if self.deploy is not None or self.removals.any:
+            self.run.keep_lock()
         complete = not (self._is_narrowed or self.run.report.counts["failed"] or self.run.stopping)
         if self.deploy is not None and complete:
             self.deploy.manifests.save()
