@@ -18,6 +18,7 @@ from typing import Any, Final, cast
 from django.conf import settings
 
 from s3sync.exceptions import ConfigurationError
+from s3sync.media_setting import MediaEntry, media_entries
 
 STATE_DIR_VARIABLE: Final = "S3SYNC_STATE_DIR"
 ENGINES: Final = ("auto", "fast", "boto3")
@@ -33,6 +34,7 @@ DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "MEDIA_STORAGE": "default",
         "MEDIA_SOURCE": None,
+        "MEDIA": None,
         "STATIC_STORAGE": "staticfiles",
         "COLLECTSTATIC": "django",
         "INTENT": MappingProxyType({}),
@@ -66,6 +68,12 @@ class CssSettings:
 
 class Conf:
     """The settings as typed properties; see the README's table of settings for what each one means."""
+
+    @property
+    def media(self) -> tuple[MediaEntry, ...]:
+        """The entries of `MEDIA`, in the order written; empty where there is one folder, by the other settings."""
+        written = self._value("MEDIA")
+        return () if written is None else media_entries(written)
 
     @property
     def media_storage(self) -> str:

@@ -53,6 +53,8 @@ class Console:
         self._named: dict[str, list[str]] = defaultdict(list)
         self._counted: dict[str, int] = defaultdict(int)
         self._planned: Counter[Action] = Counter()
+        self._which: dict[str, str] = {}
+        """What items say of their target, where there are several."""
         self._withheld: list[str] | None = [] if verbosity == 0 else None
         self._spool, self._finding_spool = _spool(), _spool()
         self._result: IO[str] = out if output is None else open_output(output)
@@ -74,14 +76,14 @@ class Console:
             self._keep(event)
             if belongs_in_items(event, self._verbosity):
                 if self._form == "json":
-                    self._spool.write(item_as_json(event) + "\n")
+                    self._spool.write(item_as_json(event, **self._which) + "\n")
                 elif self._form == "jsonl":
-                    self._write(item_as_json(event, type="item"))
+                    self._write(item_as_json(event, type="item", **self._which))
             if self._form == "text" and self._verbosity >= 2 and belongs_in_items(event, self._verbosity):
                 self._write(line_for(event))
         elif isinstance(event, Finding):
             if self._form != "text":
-                self._finding_spool.write(finding_as_json(event) + "\n")
+                self._finding_spool.write(finding_as_json(event, **self._which) + "\n")
             self._tell(event)
         elif isinstance(event, Stopped):
             self._complain(f"Stopped: {event.detail}.")
@@ -100,13 +102,29 @@ class Console:
                 f"{in_bytes(progress.bytes_done)} of {in_bytes(progress.bytes)}"
             )
 
-    def finish(self, report: Report) -> None:
-        """Writes the result."""
+    def began(self, alias: str) -> None:
+        """What comes now is about one of several targets."""
+        self._which = {"alias": alias}
+
+    def ended(self, report: Report) -> None:
+        """Shows what became of that target, and forgets it."""
+        self._end_of_part()
+        if self._form == "text":
+            self._conclude(report)
+        for kept in (self._failures, self._found, self._named, self._counted, self._planned, self._which):
+            kept.clear()
+
+    def _end_of_part(self) -> None:
         if self._bar is not None:
             self._bar.close()
+            self._bar = None
         for code, count in self._found.items():
             if count > _NAMED and self._verbosity < 2:
                 self._complain(f"and {count - _NAMED:,} more [{code}]; -v 2 names them")
+
+    def finish(self, report: Report) -> None:
+        """Writes the result."""
+        self._end_of_part()
         if self._form == "json":
             for piece in report.write_json(_lines(self._spool), _lines(self._finding_spool)):
                 self._write(piece, end="")
@@ -115,7 +133,7 @@ class Console:
             for piece in report.write_line(_lines(self._finding_spool)):
                 self._write(piece, end="")
             self._write("")
-        else:
+        elif not report.targets:
             self._conclude(report)
         if self._withheld and report.exit_code not in (OK, LOCKED, BUDGET):
             self._say(self._err, "\n".join(self._withheld) + "\n")
@@ -148,7 +166,8 @@ class Console:
         self._list_trouble()
         if report.error is not None:
             hint = f" {report.error.hint[0].upper()}{report.error.hint[1:]}." if report.error.hint else ""
-            self._complain(shown(report.error.message + hint))
+            which = f"{self._which['alias']}: " if self._which else ""
+            self._complain(shown(which + report.error.message + hint))
         if self._verbosity >= 2 and report.engine and report.error is None:
             self._write(self._engine(report))
         if report.error is None or any(report.counts.values()):

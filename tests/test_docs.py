@@ -14,7 +14,7 @@ import pytest
 
 from s3sync.core.claims import Claim
 from tests.gallery import show_gallery
-from tests.project import S3_MANIFEST, Project, s3_options
+from tests.project import S3_MANIFEST, S3_STORAGE, Project, s3_options
 from tests.servers import Server
 
 ROOT = Path(__file__).parents[1]
@@ -57,6 +57,17 @@ def make_moto_s3(moto_server: Server) -> Any:
 def change_for(title: str, project: Project) -> None:
     """What happens before the commands of a block are run."""
     project.fresh = title == "first push"  # what is shown first is from a start of its own, as a user's
+    if title == "several folders":
+        for name in ("1.pdf", "2.pdf"):
+            (project.root / "invoices").mkdir(exist_ok=True)
+            (project.root / "invoices" / name).write_bytes(b"%600s" % name.encode())
+        entries = [{"source": str(project.root / source), "storage": alias}
+                   for source, alias in (("media", "default"), ("invoices", "private"))]  # fmt: skip
+        options = s3_options(project.server, BUCKET, location="invoices")
+        project.configure(
+            settings=f"S3SYNC = {{'MEDIA': {entries!r}}}",
+            storages={"private": {"BACKEND": S3_STORAGE, "OPTIONS": options}},
+        )
     if title == "lock":
         claim = Claim(run="20261121T090000-5d8f1c02", prefix="", owner="process 71 on web-2")
         key = "media/.s3sync/locks/e3b0c44298fc1c14"
@@ -119,6 +130,7 @@ SHOWN = [
     ("docs/verify.md", "media"),
     ("docs/verify.md", "orphans"),
     ("docs/several.md", "lock"),
+    ("docs/several.md", "several folders"),
 ]
 """Document, and title of a block in it."""
 

@@ -13,6 +13,7 @@ from s3sync.checks.cutover import check_cutover
 from s3sync.checks.folders import check_folders
 from s3sync.checks.ignored import check_ignored_settings
 from s3sync.checks.keys import check_keys
+from s3sync.checks.media import check_media
 from s3sync.checks.own import check_own_settings
 from s3sync.checks.removed import check_removed_settings
 from s3sync.checks.signed import check_signed_static
@@ -46,5 +47,6 @@ def check_project(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
         *check_signed_static(sites),
         *check_cutover(sites),
         *check_folders(),
+        *check_media(sites),
         *check_keys(sites),
     ]

@@ -30,7 +30,7 @@ def check_folders() -> list[checks.CheckMessage]:
 
 
 def _messages() -> Iterator[checks.CheckMessage]:
-    media, pushed = conf.media_root, conf.media_source or conf.media_root
+    media = conf.media_root
     root = _path(conf.project_settings(["STATIC_ROOT"]).get("STATIC_ROOT"))
     sources = list(_sources())
     around = next(((name, path) for name, path in sources if media and _is_inside(media, path)), None)
@@ -38,15 +38,22 @@ def _messages() -> Iterator[checks.CheckMessage]:
         yield _collected(media, *around)
     elif media and root and _is_inside(media, root):
         yield _nested("MEDIA_ROOT", media, "STATIC_ROOT", root, _IN_STATIC_ROOT, 'MEDIA_ROOT = BASE_DIR / "media"')
-    if pushed is None:
-        return
-    name = "S3SYNC['MEDIA_SOURCE']" if conf.media_source else "MEDIA_ROOT"
-    if root and root != pushed and _is_inside(root, pushed):
-        yield _nested("STATIC_ROOT", root, name, pushed, _IN_MEDIA, 'STATIC_ROOT = BASE_DIR / "static_root"')
-    for source_name, path in sources:
-        if path != pushed and _is_inside(path, pushed):
-            hint = f'MEDIA_ROOT = BASE_DIR / "media"  # beside {source_name}; then move the uploads there'
-            yield _nested(source_name, path, name, pushed, _IN_MEDIA, hint)
+    for name, pushed in _pushed():
+        if root and root != pushed and _is_inside(root, pushed):
+            yield _nested("STATIC_ROOT", root, name, pushed, _IN_MEDIA, 'STATIC_ROOT = BASE_DIR / "static_root"')
+        for source_name, path in sources:
+            if path != pushed and _is_inside(path, pushed):
+                hint = f'MEDIA_ROOT = BASE_DIR / "media"  # beside {source_name}; then move the uploads there'
+                yield _nested(source_name, path, name, pushed, _IN_MEDIA, hint)
+
+
+def _pushed() -> Iterator[tuple[str, Path]]:
+    """The folders that `s3_push_media` reads, each with what to call it."""
+    for number, entry in enumerate(conf.media):
+        yield f"S3SYNC['MEDIA'][{number}]['source']", entry.source
+    pushed = conf.media_source or conf.media_root
+    if not conf.media and pushed is not None:
+        yield "S3SYNC['MEDIA_SOURCE']" if conf.media_source else "MEDIA_ROOT", pushed
 
 
 _IN_STATIC_ROOT: Final = "`collectstatic --clear` deletes uploads, and whoever serves the one publishes the other"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from django.core import checks
@@ -49,6 +50,8 @@ def _named_aliases() -> Iterator[tuple[str, str]]:
                 yield f"S3SYNC['{key}']", getattr(conf, key.lower())
             except ConfigurationError:
                 continue
+    with suppress(ConfigurationError):
+        yield from ((f"S3SYNC['MEDIA'][{number}]", entry.storage) for number, entry in enumerate(conf.media))
     try:
         yield from (("S3SYNC['INTENT']", alias) for alias in conf.intent)
     except ConfigurationError:

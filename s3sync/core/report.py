@@ -27,6 +27,7 @@ _STATUS = {
 
 _SIGNALLED = 128
 _PRECEDENCE = (USAGE, NOT_STARTED, LOCKED, _SIGNALLED, HELD_BACK, FAILED, BUDGET, DIFFERENCES, UNDECIDED, OK)
+_LESS_SURE = ("off", "emulated", "enforced")
 _STOPPED = {"guard": HELD_BACK, "errors": FAILED, "budget": BUDGET}
 
 _COUNTED_DONE = {
@@ -83,6 +84,27 @@ class Report:
     differences: bool = False
     pending: int = 0
     stopped: Stopped | None = None
+    source: str = ""
+    """The folder, of one target of several."""
+    targets: list[Report] = field(default_factory=list)
+    """Where a run has several targets, each one's own report; the counts of this one are the sums."""
+
+    def add(self, part: Report) -> None:
+        """Takes in the report of one target of several, which is finished."""
+        self.targets.append(part)
+        for ours, theirs in (
+            (self.counts, part.counts), (self.requests, part.requests), (self.levels, part.levels)
+        ):  # fmt: skip
+            ours.update(theirs)
+        self.planned_bytes += part.planned_bytes
+        self.sent_bytes += part.sent_bytes
+        for name in ("plan", "transfer"):
+            self.seconds[name] += part.seconds[name]
+        self.pending += part.pending
+        self.error = self.error or part.error
+        engines = {each.engine for each in self.targets if each.engine is not None}
+        self.engine = engines.pop() if len(engines) == 1 else None
+        self.conditional = min((each.conditional for each in self.targets), key=_LESS_SURE.index)
 
     def fold(self, event: Event) -> None:
         """Counts one event."""
@@ -121,7 +143,7 @@ class Report:
 
     def codes(self) -> set[int]:
         """All codes that something was said for."""
-        codes = {self.error_exit}
+        codes = {self.error_exit}.union(*(part.codes() for part in self.targets))
         if self.stopped is not None:
             signalled = self.stopped.cause == "signal"
             codes.add(_SIGNALLED + (self.stopped.signal or 2) if signalled else _STOPPED[self.stopped.cause])
@@ -140,20 +162,32 @@ class Report:
 
     def envelope(self) -> dict[str, Any]:
         """All of the report but its items."""
+        facts = self.target
+        target: dict[str, Any] = {
+            "alias": facts.alias, "bucket": facts.bucket, "prefix": facts.prefix, "endpoint": facts.endpoint,
+            "region": facts.region,
+        }  # fmt: skip
+        several = {}
+        if self.targets:
+            target = dict.fromkeys(target)
+            several = {"targets": [part.as_target() for part in self.targets]}
         return {
             "schema": self.schema, "command": self.command, "version": self.version, "run_id": self.run_id,
             "started": self.started, "finished": self.finished, "dry_run": self.dry_run, "status": self.status,
             "exit_code": self.exit_code, "engine": self.engine, "conditional": self.conditional,
-            "target": {
-                "alias": self.target.alias, "bucket": self.target.bucket, "prefix": self.target.prefix,
-                "endpoint": self.target.endpoint, "region": self.target.region,
-            },
+            "target": target, **several,
             "counts": {name: self.counts[name] for name in COUNTS},
             "bytes": {"planned": self.planned_bytes, "sent": self.sent_bytes},
             "requests": dict(sorted(self.requests.items())),
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
             "error": failure_as_dict(self.error),
         }  # fmt: skip
+
+    def as_target(self) -> dict[str, Any]:
+        """This report, of one target of several, in short."""
+        whole = self.envelope()
+        names = ("status", "exit_code", "engine", "conditional", "counts", "bytes", "requests", "seconds", "error")
+        return {**whole["target"], "source": printable(self.source), **{name: whole[name] for name in names}}
 
     def write_json(self, items: Iterable[str], findings: Iterable[str] = ()) -> Iterator[str]:
         """The report as one JSON object, in pieces; what is given are JSON texts, and need not fit into memory."""
@@ -180,10 +214,10 @@ def _separated(texts: Iterable[str], separator: str) -> Iterator[str]:
         yield separator + text if number else separator.lstrip(", ") + text
 
 
-def finding_as_json(found: Finding) -> str:
+def finding_as_json(found: Finding, **extra: str) -> str:
     """A finding as the report shows it."""
     return json.dumps({
-        "id": found.id, "level": found.level, "name": printable(found.name), "line": found.line,
+        **extra, "id": found.id, "level": found.level, "name": printable(found.name), "line": found.line,
         "col": found.col, "detail": printable(found.detail),
     })  # fmt: skip
 

@@ -85,6 +85,7 @@ class Reporting:
             # What Django and boto3 have made so far stays to the end of this process: looking through it for garbage
             # again and again, as names come and go, costs an eighth of a push. A caller in a longer life is left alone.
             ready=gc.freeze if self._called_from_command_line else lambda: None,
+            target_began=console.began, target_ended=console.ended,
         )  # fmt: skip
         defect: Exception | None = None
         with signals_noted(signals.append):

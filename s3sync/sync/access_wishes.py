@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..media_setting import MediaEntry
 from .wishes import Css
 
 
@@ -36,6 +37,8 @@ class AccessOptions:
 class AccessSettings(Protocol):
     """What is needed of the project's settings; `s3sync.conf.conf` is one."""
 
+    @property
+    def media(self) -> tuple[MediaEntry, ...]: ...
     @property
     def media_storage(self) -> str: ...
     @property

@@ -19,6 +19,7 @@ from ..doctor.reaching import without_client
 from ..doctor.readers import OF_READERS
 from ..doctor.way import OF_THE_WAY
 from ..exceptions import ConfigurationError, S3SyncError
+from ..media_setting import MediaEntry
 from ..s3.calls import CallCounter
 from ..s3.checkup import answer_of, in_haste
 from ..s3.errors import REMOTE_ERRORS
@@ -52,6 +53,8 @@ class DoctorOptions:
 class Settings(Protocol):
     """What is needed of the project's settings; `s3sync.conf.conf` is one."""
 
+    @property
+    def media(self) -> tuple[MediaEntry, ...]: ...
     @property
     def media_storage(self) -> str: ...
     @property

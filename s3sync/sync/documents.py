@@ -21,6 +21,7 @@ from ..access.documents import (
 from ..access.intent import derive
 from ..access.needs import CannotExpress, needs_of
 from ..exceptions import ConfigurationError
+from ..media_setting import MediaEntry, media_aliases
 from ..s3.options import find_backends, read_storage
 from ..s3.target import Target
 from .targets import static_target_of
@@ -35,6 +36,8 @@ _PROBES = ("s3sync.css", "s3sync.jpg", "s3sync/s3sync.pdf")
 class Settings(Protocol):
     """What is needed of the project's settings; `s3sync.conf.conf` is one."""
 
+    @property
+    def media(self) -> tuple[MediaEntry, ...]: ...
     @property
     def media_storage(self) -> str: ...
     @property
@@ -105,7 +108,7 @@ def _aliases_of(command: str, settings: Settings) -> list[str]:
     on_s3 = _on_s3(settings)
     name = command.split()[0]
     if name == "s3_push_media":
-        return [settings.media_storage] if settings.media_storage in on_s3 else []
+        return [alias for alias in media_aliases(settings) if alias in on_s3]
     if name in ("collectstatic", "s3_collectstatic", "s3_lint_css"):
         return [settings.static_storage] if settings.static_storage in on_s3 else []
     if name == "s3_verify_media":  # any may be some field's, but for that of static files

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,19 +10,24 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from ..core.report import TargetFacts
+from ..exceptions import ConfigurationError
 from ..local.state import default_directory
 from ..local.walk import composed
+from ..media_setting import MediaEntry, media_aliases
 from ..s3.target import without_userinfo
 from .folder import FolderPush
 from .locking import locked
 from .old_place import media_folder
 from .run import PushOptions, Run
+from .several import push_several
 from .targets import facts_of, foreign_names, target_of
 
 
 class Settings(Protocol):
     """What is needed of the project's settings; `s3sync.conf.conf` is one."""
 
+    @property
+    def media(self) -> tuple[MediaEntry, ...]: ...
     @property
     def media_storage(self) -> str: ...
     @property
@@ -41,16 +47,52 @@ class Settings(Protocol):
 
 
 def push_media(run: Run, settings: Settings, *, alias: str | None, source: str | None, lock: str) -> None:
-    """Pushes `source` (default: the settings' media directory) to the alias (default: the settings' media storage).
+    """Pushes `source` (default: the settings' media directory) to the alias (default: the settings' media storage); or
+    what `S3SYNC["MEDIA"]` says, which `alias` may narrow.
 
-    Raises an S3SyncError where the run can't begin or go on; everything else is in the run's report.
+    Raises an S3SyncError where the run can't begin or go on; everything else is in the run's report, and so is what
+    happens to one of several folders.
     """
-    alias = alias or settings.media_storage
+    chosen = chosen_media(settings, alias=alias, source=source)
+    if not chosen:
+        _push(run, settings, alias or settings.media_storage, Path(source) if source else None, lock)
+    elif len(chosen) == 1:
+        _push(run, settings, chosen[0].storage, chosen[0].source, lock)
+    else:
+        push_several(run, chosen, lambda part, entry: _push(part, settings, entry.storage, entry.source, lock))
+
+
+def chosen_media(settings: Settings, *, alias: str | None, source: str | None) -> tuple[MediaEntry, ...]:
+    """What these options mean of `S3SYNC["MEDIA"]`, in its order; empty where there is no such setting.
+
+    Raises ConfigurationError.
+    """
+    if not settings.media:
+        return ()
+    entries = tuple(entry for entry in settings.media if alias in (None, entry.storage))
+    if source:
+        # The storage of another folder may be one that everybody reads.
+        there = {entry.storage for entry in entries if os.path.realpath(entry.source) == os.path.realpath(source)}
+        if alias is None and len(there) != 1:
+            raise ConfigurationError(
+                f"S3SYNC['MEDIA'] does not say to which one storage {source!r} goes.", code="NoStorage",
+                hint="name it with --storage",
+            )  # fmt: skip
+        return (MediaEntry(Path(source), alias or there.pop()),)
+    if not entries:
+        raise ConfigurationError(
+            f"No entry of S3SYNC['MEDIA'] is for the storage {alias!r}.", code="NoSuchEntry",
+            hint=f"name one of {', '.join(media_aliases(settings))}, or a folder with --source",
+        )  # fmt: skip
+    return entries
+
+
+def _push(run: Run, settings: Settings, alias: str, source: Path | None, lock: str) -> None:
     run.report.target = TargetFacts(alias)
     target = target_of(alias, settings.storages)
     endpoint = without_userinfo(target.storage.endpoint_url or "") or None
     run.report.target = TargetFacts(alias, target.bucket, target.prefix, endpoint)
-    directory = Path(source) if source else media_folder(settings, target.storage)
+    directory = source or media_folder(settings, target.storage)
     run.options = replace(
         _composed(run.options), engine=run.options.engine or settings.engine,
         workers=run.options.workers or settings.workers,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Final
 
 from ..access.intent import is_meant_public
@@ -31,12 +32,20 @@ def of_media_files(project: Project) -> Iterator[Diagnosis]:
     """Secrets that a push would hold back, and web documents on the site's own host. Nothing where uploads stay."""
     settings = project.settings
     try:
-        alias = settings.media_storage
-        if alias not in project.on_s3:
-            return
+        pushed: list[tuple[str, Path | None]] = [(entry.storage, entry.source) for entry in settings.media]
+    except ConfigurationError:  # what has a check of its own
+        return
+    for alias, source in pushed or [(settings.media_storage, None)]:
+        if alias in project.on_s3:
+            yield from _of_folder(project, alias, source)
+
+
+def _of_folder(project: Project, alias: str, source: Path | None) -> Iterator[Diagnosis]:
+    settings = project.settings
+    try:
         has_options = "OPTIONS" in settings.storages[alias]
         media = _Media(alias, target_of(alias, settings.storages), settings.intent_for(alias) or (), has_options)
-        root = str(media_folder(settings, media.target.storage))
+        root = str(source or media_folder(settings, media.target.storage))
     except ConfigurationError:  # no folder, or what has a check of its own
         return
     names, cut = _names_in(root)

@@ -20,6 +20,7 @@ import s3sync
 from ..doctor.code_places import Lookout
 from ..doctor.neighbours import DISK, MISSING, NO_BUCKET, OTHER, S3
 from ..exceptions import ConfigurationError
+from ..media_setting import media_aliases
 from ..s3.addresses import exact_url
 from ..s3.options import find_backend, find_backends, is_s3, read_options
 from ..storages.cutover import CutoverMixin
@@ -59,7 +60,11 @@ class Project:
     @cached_property
     def media(self) -> bool:
         """Whether uploads are on S3, or are to be."""
-        return self.moves(DEFAULT, "media_storage")
+        try:
+            several = any(alias in self.on_s3 for alias in media_aliases(self.settings))
+        except ConfigurationError:
+            several = False
+        return several or self.moves(DEFAULT, "media_storage")
 
     @cached_property
     def falls_back(self) -> bool:

@@ -90,6 +90,10 @@ class Run:
     """Called once, when all is set up and the work on names begins."""
     wants_uploads: bool = True
     """Whether anybody looks at each upload; false: they are only counted."""
+    target_began: Callable[[str], None] = lambda alias: None
+    """Called with the alias before one of several targets."""
+    target_ended: Callable[[Report], None] = lambda report: None
+    """Called with that target's own report afterwards."""
     why_lost: Callable[[], str | None] = lambda: None
     """Why a lock that hosts share is not this run's any more; None while it is, or there is none."""
     keep_lock: Callable[[], None] = lambda: None

@@ -17,6 +17,7 @@ from ..local.manifest import archived_name
 from ..local.rendering import Stylesheets
 from ..local.spool import open_spool
 from ..local.state import default_directory
+from ..media_setting import media_aliases
 from ..s3.static_storage import keeps_manifest
 from ..s3.target import Target, without_userinfo
 from .archive import Archive
@@ -152,7 +153,8 @@ def _held_back(
 
 def _guard_media(target: Target, settings: StaticSettings, wishes: StaticOptions) -> None:
     """Raises GuardRefused where `--clear` would empty the users' own storage."""
-    if wishes.clear and target.alias != settings.static_storage and target.alias in ("default", settings.media_storage):
+    of_users = ("default", settings.media_storage, *media_aliases(settings))
+    if wishes.clear and target.alias != settings.static_storage and target.alias in of_users:
         raise GuardRefused(
             f"Nothing was sent, and nothing deleted: {target.alias!r} is the storage of the users' files.",
             code="MediaStorage", hint="leave --clear out, or name the storage of static files with --storage",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..core.plan import DeleteLimit
+from ..media_setting import MediaEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,8 @@ class Css(Protocol):
 class StaticSettings(Protocol):
     """What is needed of the project's settings; `s3sync.conf.conf` is one."""
 
+    @property
+    def media(self) -> tuple[MediaEntry, ...]: ...
     @property
     def media_storage(self) -> str: ...
     @property

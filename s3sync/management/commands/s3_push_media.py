@@ -9,7 +9,8 @@ from django.core.management.base import CommandParser
 from ...conf import conf
 from ...core.comparison import Compare
 from ...core.plan import DeleteLimit
-from ...sync.media import push_media
+from ...exceptions import ConfigurationError
+from ...sync.media import chosen_media, push_media
 from ..base import SyncCommand
 from ..options import add_shared_options, delete_limit, duration, path, push_options
 
@@ -54,10 +55,18 @@ class Command(SyncCommand):
             help="Push only the files that FILE names, one a line (-: standard input), and list nothing.")  # fmt: skip
         add("--null", action="store_true", help="The names of --files-from end with NUL, as find -print0 writes them.")
 
+    def _are_several(self, options: dict[str, Any]) -> bool:
+        try:
+            return len(chosen_media(conf, alias=options["storage"], source=options["source"])) > 1
+        except ConfigurationError:  # the run says it, in its report
+            return False
+
     def handle(self, *args: Any, **options: Any) -> None:
         self.check_options(options)
         if wrong := contradiction(options):
             self.usage_error(wrong)
+        if options["files_from"] and self._are_several(options):
+            self.usage_error("--files-from is about one entry of S3SYNC['MEDIA']: add --storage or --source")
         wishes = push_options(
             options, compare=Compare(options["compare"]), no_clobber=options["no_clobber"],
             overwrite_newer=options["overwrite_newer"], delete=options["delete"], max_delete=options["max_delete"],
