@@ -266,6 +266,12 @@ def test_nothing_reached_is_no_start(project: Project, proxy: Proxy) -> None:
     """s3_push_media --files-from, without a bucket, with a wrong key, without credentials"""
     for name in TEN:
         project.write(name, b"x", age=60)
+    project.configure(server=proxy.server)
+    push(project, *TEN)
+    proxy.rule = lambda request: Response(403, "" if request.method == "HEAD" else "InvalidAccessKeyId")
+    result = push(project, *TEN)
+    assert (1, "InvalidAccessKeyId") == (result.code, result.report["error"]["code"]), result
+    proxy.rule = None
     project.configure(server=proxy.server, bucket="not-there")
     result = push(project, *TEN)
     assert (1, "NoSuchBucket") == (result.code, result.report["error"]["code"]), result

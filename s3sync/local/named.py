@@ -169,7 +169,7 @@ class NamedFiles(Walk):
             folder = self._folder_of(name)
             if isinstance(folder, Passed):
                 return folder
-            return self._named(self._spelled(name), os.path.join(folder.path, name.rpartition("/")[2]))
+            return self._named(folder, self._spelled(name), os.path.join(folder.path, name.rpartition("/")[2]))
         except (FileNotFoundError, NotADirectoryError):
             return Passed(name, Reason.VANISHED)
         except OSError as error:
@@ -197,23 +197,33 @@ class NamedFiles(Walk):
         path = os.path.join(folder.path, base)
         status = os.lstat(path)
         if stat.S_ISLNK(status.st_mode):
-            path = os.path.realpath(path)
-            if not self._may_follow(path, self._place):
+            followed = self._follow(path)
+            if followed is None:
                 return None
-            status = os.lstat(path)
+            path, status = followed
         if not stat.S_ISDIR(status.st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
         identity = (status.st_dev, status.st_ino)
         return None if identity in folder.above else _Folder(name, path, (*folder.above, identity))
 
-    def _named(self, name: str, path: str) -> Entry:
+    def _follow(self, link: str) -> tuple[str, os.stat_result] | None:
+        """Where a link leads, and what is there; None where it leads nowhere, in a circle, or where it must not."""
+        path = os.path.realpath(link)
+        if not self._may_follow(path, self._place) or not os.path.lexists(path):
+            return None
+        status = os.lstat(path)
+        return None if stat.S_ISLNK(status.st_mode) else (path, status)
+
+    def _named(self, folder: _Folder, name: str, path: str) -> Entry:
         status = os.lstat(path)
         if stat.S_ISLNK(status.st_mode):
-            path = os.path.realpath(path)
-            if not self._may_follow(path, self._place) or not os.path.lexists(path):
+            followed = self._follow(path)
+            if followed is None:
                 return Passed(name, self.scope.leaves_out_file(name) or Reason.LINK)
-            status = os.lstat(path)
+            path, status = followed
         if stat.S_ISDIR(status.st_mode):
-            left_out = self.scope.leaves_out_folder(name)
-            return Passed(name, Reason.IGNORED if left_out else Reason.SPECIAL, detail="" if left_out else _FOLDER)
+            if self.scope.leaves_out_folder(name):
+                return Passed(name, Reason.IGNORED)
+            in_circle = (status.st_dev, status.st_ino) in folder.above
+            return Passed(name, Reason.LINK) if in_circle else Passed(name, Reason.SPECIAL, detail=_FOLDER)
         return self._file(name, path, status) or Passed(name, Reason.IGNORED)

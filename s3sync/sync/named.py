@@ -7,7 +7,7 @@ from typing import Final
 
 from ..core.objects import RemoteObject
 from ..exceptions import RemoteError
-from ..s3.errors import Trouble, hint_for
+from ..s3.errors import REMOTE_ERRORS, Trouble, hint_for, trouble_of
 from ..s3.target import Target
 from .run import Run
 
@@ -39,6 +39,17 @@ def check_first_answers(run: Run, target: Target) -> None:
     if len(run.failures) != 1 or run.report.pending or any(counts[name] for name in _ANSWERED):
         return
     ((code, error),) = run.failures.items()
-    if code in _NO_START:
-        hint = error.hint or hint_for(Trouble(code, error.http, error.message), "PutObject", target.bucket, "*")
-        raise RemoteError("PutObject", target.bucket, code=code, http=error.http, hint=hint)
+    trouble, operation = Trouble(code, error.http, error.message), "PutObject"
+    if code == "403":  # the answer to a HEAD has no body that would say why
+        trouble, operation = _why_refused(target) or trouble, "ListObjectsV2"
+    if trouble.code in _NO_START:
+        hint = hint_for(trouble, operation, target.bucket, target.prefix + "*") or trouble.message
+        raise RemoteError(operation, target.bucket, code=trouble.code, http=trouble.http, hint=hint)
+
+
+def _why_refused(target: Target) -> Trouble | None:
+    try:
+        target.client.list_objects_v2(Bucket=target.bucket, Prefix=target.prefix, MaxKeys=1)
+    except REMOTE_ERRORS as error:
+        return trouble_of(error)
+    return None
