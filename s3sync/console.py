@@ -16,7 +16,7 @@ from .core.events import Event, Finding, Outcome, Result, Stopped
 from .core.report import BUDGET, LOCKED, OK, Report, belongs_in_items, finding_as_json, item_as_json
 from .output import is_beside, open_output, put_in_place
 from .sync.run import Progress
-from .wording import in_bytes, line_for, line_for_finding, lint_summary, shown, summary, title_of
+from .wording import estimate_line, in_bytes, line_for, line_for_finding, lint_summary, shown, summary, title_of
 
 _NAMED = 10
 _MINUTE = 60.0
@@ -173,6 +173,8 @@ class Console:
         if report.error is None or any(report.counts.values()):
             write = self._write if self._verbosity > 0 else self._complain
             write(self._summary(report))
+        if report.estimate is not None and self._verbosity > 0:
+            self._write(estimate_line(report.estimate))
 
     def _title_of(self, outcome: Outcome) -> str | None:
         return title_of(outcome)

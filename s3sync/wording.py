@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 
 from .core.comparison import Action, Reason
+from .core.estimate import Estimate
 from .core.events import Finding, Outcome, Result
+from .core.prices import AS_OF, REGION
 from .core.report import OK, Report
 
 _HOSTILE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -109,6 +111,29 @@ def _planned(report: Report, planned: Mapping[Action, int]) -> Iterator[str]:
     if fixes:
         # It is a difference, unless --fix-metadata is rehearsed.
         yield f"{fixes:,} with other headers" if report.differences or not report.dry_run else f"would fix {fixes:,}"
+
+
+def estimate_line(estimate: Estimate) -> str:
+    """What a rehearsal's run would ask of S3 and cost, in one line."""
+    asked = ", ".join(f"{number:,} {operation}" for operation, number in estimate.by_operation.items())
+    line = f"  would take {asked}; {in_bytes(estimate.bytes)} to send"
+    cost = estimate.cost
+    if cost is not None:
+        prices = ", ".join([*estimate.storage_classes, REGION, AS_OF])
+        line += (
+            f"; {_dollars(cost.requests)} for the requests, {_dollars(cost.storage_month)} a month for the storage "
+            f"(list prices: {prices}; regions and classes differ)"
+        )
+    elif estimate.is_amazon:
+        line += f"; {estimate.why_no_cost}"
+    return line
+
+
+def _dollars(amount: float) -> str:
+    if 0 < amount < 0.01:
+        return "less than $0.01"
+    cents = round(amount, 2) or 0.0  # not -0.00
+    return f"-${-cents:,.2f}" if cents < 0 else f"${cents:,.2f}"
 
 
 def _build_summary(report: Report) -> str:

@@ -46,11 +46,12 @@ def check_form(result: Result, form: str) -> list[dict[str, Any]]:
     if form == "json":
         assert 1 == len(result.lines), result
         items = report["items"]
-        assert ENVELOPE | {"items"} == set(report)
+        assert ENVELOPE | {"items"} == set(report) - {"estimate"}
     else:
-        assert ENVELOPE | {"type"} == set(report)
+        assert ENVELOPE | {"type"} == set(report) - {"estimate"}
         assert "report" == report["type"]
         assert {"item"} >= {item.pop("type") for item in items}
+    assert (report["dry_run"] and not report["error"]) >= ("estimate" in report)
     assert ("s3sync.report/1", "s3_push_media", __version__) == (report["schema"], report["command"], report["version"])
     assert (result.code, STATUS[result.code]) == (report["exit_code"], report["status"])
     assert UTC.fullmatch(report["started"])

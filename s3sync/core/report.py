@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .comparison import Action, Reason
+from .estimate import Estimate
 from .events import Diagnosis, Event, Failure, Finding, Judged, Outcome, Result, Stopped, Verified
 
 SCHEMA = "s3sync.report/1"
@@ -83,6 +84,10 @@ class Report:
     """A guard stopped a part of the work."""
     differences: bool = False
     pending: int = 0
+    planned: Counter[Action] = field(default_factory=Counter)
+    """What a rehearsal would do."""
+    estimate: Estimate | None = None
+    """What that would ask of S3."""
     stopped: Stopped | None = None
     source: str = ""
     """The folder, of one target of several."""
@@ -118,6 +123,7 @@ class Report:
             self.counts["failed"] += 1
         elif event.result is Result.PLANNED:
             self.pending += 1
+            self.planned[event.action] += 1
         elif event.action in _COUNTED_DONE:
             self.counts[_COUNTED_DONE[event.action]] += event.result is Result.DONE
             if event.action is Action.UPLOAD:
@@ -181,6 +187,7 @@ class Report:
             "requests": dict(sorted(self.requests.items())),
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
             "error": failure_as_dict(self.error),
+            **({"estimate": self.estimate.as_dict()} if self.estimate is not None else {}),
         }  # fmt: skip
 
     def as_target(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -41,11 +42,14 @@ class Rehearsal:
     """Says what would be done, and does nothing."""
 
     run: Run
+    count: Callable[[Job, int], None] = lambda job, size: None
+    """Told of each upload, and its bytes."""
 
     def act(self, job: Job) -> None:
         if job.decision.action is Action.UPLOAD:
             size = job.pair.size if job.pair.size is not None else job.pair.file.size
             self.run.report.decided(existed=job.pair.obj is not None, size=size)
+            self.count(job, size)
             self.run.emit(Outcome(
                 job.pair.file.name, job.key, Action.UPLOAD, Result.PLANNED, job.decision.reason, size
             ))  # fmt: skip

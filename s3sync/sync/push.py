@@ -31,6 +31,7 @@ from ..s3.target import Target
 from ..s3.uploader import Uploader
 from .desk import Desk
 from .drift import Drift
+from .estimator import Estimator
 from .executor import Uploads
 from .failures import storage_failure
 from .guard import Publicity, publishes_secret
@@ -69,6 +70,7 @@ class Push(ABC):
     stack: ExitStack = field(default_factory=ExitStack)
     """Closes what a run has opened."""
     _uploads: Uploads | None = None
+    _estimator: Estimator | None = None
 
     @abstractmethod
     def begin(self) -> str:
@@ -177,6 +179,9 @@ class Push(ABC):
             remember(self.state, self.target, self.conditions)
         if options.abort_stale is not None and not run.stopping:
             abort_stale(run, self.target, scope, options.abort_stale, listing.skew)
+        if self._estimator is not None and not run.stopping:
+            self._estimator.finish(run.report, calls.counts, options)
+            run.report.estimate = self._estimator.estimate
 
     def listed(self, listing: Iterable[RemoteObject]) -> Iterable[RemoteObject]:
         """The listing on its way to being joined with the files."""
@@ -199,7 +204,8 @@ class Push(ABC):
         run, options, state = self.run, self.run.options, self.state
         executor: Executor
         if options.dry_run:
-            executor = Rehearsal(run)
+            self._estimator = Estimator(self.target, self.conditions, self.two_hands)
+            executor = Rehearsal(run, self._estimator.add)
         else:
             make = partial(
                 Uploader, self.target, self.conditions, calls, engine=options.engine, workers=options.workers,
