@@ -6,7 +6,7 @@ import os
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -16,10 +16,11 @@ from .core.events import Event, Finding, Outcome, Result, Stopped
 from .core.report import BUDGET, LOCKED, OK, Report, belongs_in_items, finding_as_json, item_as_json
 from .output import is_beside, open_output, put_in_place
 from .sync.run import Progress
-from .wording import estimate_line, in_bytes, line_for, line_for_finding, lint_summary, shown, summary, title_of
+from .wording import estimate_line, line_for, line_for_finding, lint_summary, progress_line, shown, summary, title_of
 
 _NAMED = 10
 _MINUTE = 60.0
+INTERVAL_VARIABLE = "S3SYNC_PROGRESS_INTERVAL"
 
 
 @dataclass(slots=True)
@@ -39,7 +40,7 @@ class Console:
 
     def __init__(
         self, out: IO[str], err: IO[str], *, form: str = "text", verbosity: int = 1, progress: bool | None = None,
-        output: str | None = None, lints: bool = False,
+        output: str | None = None, lints: bool = False, clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self._out, self._err, self._form, self._verbosity = out, err, form, verbosity
         self._output, self._lints = output, lints
@@ -47,7 +48,7 @@ class Console:
         on_terminal = bool(getattr(err, "isatty", lambda: False)())
         self._wants_bar = verbosity > 0 and on_terminal if progress is None else progress
         self._wants_lines = progress is None and not on_terminal and verbosity > 0
-        self._shown_at = time.monotonic()
+        self._clock, self._shown_at, self._interval = clock, clock(), _interval()
         self._failures: dict[str, _Failures] = defaultdict(_Failures)
         self._found: dict[str, int] = defaultdict(int)
         self._named: dict[str, list[str]] = defaultdict(list)
@@ -90,17 +91,13 @@ class Console:
 
     def moved(self, progress: Progress) -> None:
         """Draws the bar at most ten times a second, or writes a line a minute where there is no terminal."""
-        now = time.monotonic()
+        now = self._clock()
         if self._wants_bar and now - self._shown_at >= 0.1:
             self._shown_at = now
             self._draw(progress)
-        elif self._wants_lines and now - self._shown_at >= _MINUTE:
+        elif self._wants_lines and now - self._shown_at >= self._interval:
             self._shown_at = now
-            more = "" if progress.walked else " so far"
-            self._complain(
-                f"{progress.files_done:,} of {progress.files:,} files{more}, "
-                f"{in_bytes(progress.bytes_done)} of {in_bytes(progress.bytes)}"
-            )
+            self._complain(progress_line(progress))
 
     def began(self, alias: str) -> None:
         """What comes now is about one of several targets."""
@@ -246,6 +243,13 @@ class Console:
             except UnicodeEncodeError:  # a terminal, or a cron job, that does not take all characters
                 encoding = getattr(stream, "encoding", None) or "ascii"
                 stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _interval() -> float:
+    """Seconds between two lines where there is no terminal: a minute, unless the environment says otherwise."""
+    with suppress(ValueError):
+        return max(0.0, float(os.environ.get(INTERVAL_VARIABLE, "")))
+    return _MINUTE
 
 
 def _spool() -> IO[str]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from .core.comparison import Action, Reason
 from .core.estimate import Estimate
 from .core.events import Finding, Outcome, Result
 from .core.prices import AS_OF, REGION
 from .core.report import OK, Report
+
+if TYPE_CHECKING:
+    from .sync.run import Progress
 
 _HOSTILE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _VERBS = {
@@ -111,6 +115,20 @@ def _planned(report: Report, planned: Mapping[Action, int]) -> Iterator[str]:
     if fixes:
         # It is a difference, unless --fix-metadata is rehearsed.
         yield f"{fixes:,} with other headers" if report.differences or not report.dry_run else f"would fix {fixes:,}"
+
+
+def progress_line(progress: Progress) -> str:
+    """How far a run is, in one line of a log."""
+    parts = [progress.doing] if progress.doing else []
+    if progress.compared:
+        parts.append(f"{progress.compared:,} names compared")
+    more = "" if progress.walked or not progress.files else " so far"
+    if progress.files:
+        parts.append(f"{progress.files_done:,} of {progress.files:,} files{more} sent")
+        parts.append(f"{in_bytes(progress.bytes_done)} of {in_bytes(progress.bytes)}")
+    elif progress.files_done:
+        parts.append(f"{progress.files_done:,} looked at")
+    return ", ".join(parts) or "under way"
 
 
 def estimate_line(estimate: Estimate) -> str:

@@ -6,7 +6,7 @@ yields names in the same order, so a merge of the two holds one file and one obj
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -147,7 +147,7 @@ class Keyed(Protocol):
 K = TypeVar("K", bound=Keyed)
 
 
-def ascending(objects: Iterable[K], broke: Callable[[], None] = lambda: None) -> Iterator[K]:
+def ascending(objects: Iterable[K], broke: Callable[[], None] = lambda: None) -> Generator[K, None, None]:
     """A listing, in order, each key once.
 
     From the first break of S3's order on, which is told by calling `broke`, the rest is held in memory and sorted.

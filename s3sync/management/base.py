@@ -60,7 +60,7 @@ class Reporting:
 
     def run_and_show(self, options: dict[str, Any], work: Callable[[Run], None], wishes: PushOptions) -> None:
         """Does the work, shows it, and ends with its exit code."""
-        from ..sync import Run
+        from ..sync import Run, RunEnded
 
         command = type(self).__module__.rpartition(".")[2]
         now = datetime.now(timezone.utc)
@@ -93,6 +93,8 @@ class Reporting:
                 if unwritable is not None:
                     raise _unwritable(options["output"], unwritable)
                 work(run)
+            except RunEnded:  # as the report says
+                pass
             except S3SyncError as error:
                 report.error_exit = error.exit_code
                 report.error = Failure(

@@ -45,11 +45,13 @@ class Drift:
         self._inner.ease()
         while self._outstanding >= _OUTSTANDING:
             self._desk.work(0.2)
+            self._run.moved()
 
     def finish(self) -> None:
         """Waits for everything."""
         while self._outstanding:
             self._desk.work(0.2)
+            self._run.moved()
         self._inner.finish()
 
     def close(self) -> None:

@@ -106,7 +106,7 @@ class Uploads:
         with self._lock:
             streamed, self._streamed = self._streamed, 0
         self._run.progress.bytes_done += streamed
-        self._run.watcher.moved(self._run.progress)
+        self._run.moved()
 
     def _sent(self, amount: int) -> None:
         with self._lock:
@@ -131,7 +131,7 @@ class Uploads:
 
     def _ticket(self, job: Job, tries: int) -> _Ticket:
         """One reading for the digest, and for the ETag of an upload in parts."""
-        threshold, stop = self._threshold, self._run.is_interrupted
+        threshold, stop = self._threshold, self._run.is_over
         in_parts = not self._target.saves_itself
         render, file = job.rendering.render, job.pair.file
         sizes = (self._target.part_size_for(file.size),) if in_parts and not render and file.size >= threshold else ()

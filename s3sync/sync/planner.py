@@ -71,9 +71,11 @@ class Planner:
                 yield match.obj
             if self._outstanding or not number % 64:
                 self._desk.work()
+                self._run.progress.compared = number + 1
+                self._run.moved()
             self._executor.ease()
             while self._outstanding >= _OUTSTANDING:
-                self._desk.work(0.2)
+                self._wait()
 
     def _counts_the_rest(self, join: Join, match: Match) -> bool:
         """After failures have ended the run, what is left is counted, as long as it takes no more requests."""
@@ -90,7 +92,7 @@ class Planner:
     def finish(self) -> None:
         """Waits for the facts that are still being got."""
         while self._outstanding:
-            self._desk.work(0.2)
+            self._wait()
         if self._nfd:
             self._run.emit(Finding(
                 "names-nfd", "info", f"{self._nfd} names are not in Unicode's composed form (NFC): macOS writes them "
@@ -109,6 +111,10 @@ class Planner:
             self._inspect(job.key, job.pair, NEED_HEAD, job.rendering)
         else:
             self._decide(job.key, self._seen(job.key, job.pair, found), job.rendering)
+
+    def _wait(self) -> None:
+        self._desk.work(0.2)
+        self._run.moved()
 
     def close(self) -> None:
         """Ends the threads."""
@@ -238,7 +244,7 @@ class Planner:
         keep = KEEP if rendering.render else 0  # a rendering that is not kept in memory goes through a temporary file
         read = reading.read(
             pair.file, render=rendering.render, keep=keep, part_sizes=need.part_sizes, checksums=need.checksums,
-            stop=self._run.is_interrupted,
+            stop=self._run.is_over,
         )  # fmt: skip
         read.discard()
         return read

@@ -134,6 +134,7 @@ class Push(ABC):
 
     def _push(self, root: str, listing: Listing | NoListing, calls: CallCounter) -> None:
         run, options = self.run, self.run.options
+        run.progress.doing = ""
         began = time.time() + listing.skew
         self.state = self._open_state(root)
         verification = self.stack.enter_context(closing(Verification(run, self.target))) if options.verify else None

@@ -26,7 +26,10 @@ def deleted(
     rest = iter(objects)
     with ThreadPoolExecutor(min(_WORKERS, target.pool_size), thread_name_prefix="s3sync-delete") as pool:
         while not run.stopping and (batch := list(islice(rest, 8 * _WORKERS))):
-            yield from zip(batch, pool.map(delete, batch), strict=True)
+            run.progress.doing = "deleting"
+            for each in zip(batch, pool.map(delete, batch), strict=True):
+                run.moved()
+                yield each
 
 
 def failed_to_delete(target: Target, obj: RemoteObject, error: Exception) -> Outcome:

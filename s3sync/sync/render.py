@@ -53,6 +53,24 @@ class Tree:
         return frozenset(stored for name, stored in (self.paths or {}).items() if stored != name)
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Hashing that tells of itself, and ends with the run."""
+
+    inner: Hashes
+    run: Run
+
+    def of_file(self, file: LocalFile) -> str | None:
+        """Raises RunEnded, and what the inner one raises."""
+        self.run.go_on("hashing")
+        return self.inner.of_file(file)
+
+    def of_bytes(self, name: str | None, data: bytes) -> str | None:
+        """Raises RunEnded, and what the inner one raises."""
+        self.run.go_on("hashing")
+        return self.inner.of_bytes(name, data)
+
+
 class Workshop:
     """Makes the tree of one run. Used by one thread; `close` it."""
 
@@ -71,8 +89,9 @@ class Workshop:
         # A built tree is pushed as it is; but for what the user says.
         ignored = self._run.options.ignore if self._is_built else self._wishes.ignore_patterns
         found = collect(self._wishes.source, ignored, self._spool, overhead)
-        for name, why in [(name, self._held_back(file)) for name, file in found.files.items()]:
-            if why is not None:
+        for name, file in list(found.files.items()):
+            self._run.go_on("collecting")
+            if (why := self._held_back(file)) is not None:
                 del found.files[name]
                 found.passed[name] = Passed(name, Reason.SECRET, detail=why)
         self._tell(found)
@@ -182,7 +201,7 @@ class Workshop:
         try:
             hashes = Hashes(state, file_hash_of(self._target.storage))
             rendering = Renderer(
-                self.collection.files, self.stylesheets, self._spool, self.delivery.address, hashes
+                self.collection.files, self.stylesheets, self._spool, self.delivery.address, Watched(hashes, self._run)
             ).render()
             paths = rendering.paths or {}
             manifest = manifest_of(paths, partial(hashes.of_bytes, None))

@@ -62,6 +62,14 @@ class Progress:
     bytes_done: int = 0
     walked: bool = False
     """The totals are final."""
+    compared: int = 0
+    """Names on either side that were looked at."""
+    doing: str = ""
+    """What goes on beside sending: `verifying`, for people."""
+
+
+class RunEnded(Exception):
+    """The run has to end, as its report says; raised where no other way leads out."""
 
 
 class Watcher(Protocol):
@@ -137,10 +145,26 @@ class Run:
             self.stop(Stopped("budget", f"{limit:g} seconds were the limit"))
         return self.report.stopped is not None
 
+    def go_on(self, doing: str) -> None:
+        """Tells the watcher that the run is alive. Raises RunEnded where nothing new is to be begun."""
+        self.progress.doing = doing
+        self.moved()
+        if self.stopping:
+            raise RunEnded
+
+    def moved(self) -> None:
+        """Tells the watcher how far the run is; cheap, so to be called often."""
+        self.watcher.moved(self.progress)
+
     @property
     def elapsed(self) -> float:
         """Seconds since the run began."""
         return time.monotonic() - self._began
+
+    def is_over(self) -> bool:
+        """Whether a signal has come or the time is up; for workers, from any thread."""
+        limit = self.options.max_duration
+        return self.is_interrupted() or (limit is not None and self.elapsed >= limit)
 
     def is_interrupted(self) -> bool:
         """Whether a signal has come; for workers, from any thread."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 
 from ..core.comparison import Action, Reason
-from ..core.events import Failure, Outcome, Result
+from ..core.events import Failure, Finding, Outcome, Result
 from ..core.objects import RemoteObject
 from ..core.plan import ascending
 from ..s3.listing import Listing
 from ..s3.target import Target
-from .run import Run
+from .run import Run, RunEnded
+
+_OFTEN = 64
 
 
 class Verification:
@@ -36,14 +39,25 @@ class Verification:
         """
         self._began = began
         listing = Listing(self._target.client, self._target.bucket, prefix)
-        objects = ascending(listing)
+        with closing(ascending(self._watched(listing))) as objects:
+            try:
+                self._compare(objects)
+            except RunEnded:
+                detail = "The verification ended early: not all that was sent was looked at again."
+                self._run.emit(Finding("verify-unfinished", "warning", detail))
+
+    def _compare(self, objects: Iterator[RemoteObject]) -> None:
         obj = next(objects, None)
         for key, etag, size in self._pushed():
             while obj is not None and obj.key < key:
                 obj = next(objects, None)
             self._hold_against(key, etag, size, obj if obj is not None and obj.key == key else None)
-        for _ in objects:  # to its end, as the thread that fetches ahead waits for us
-            pass
+
+    def _watched(self, objects: Iterable[RemoteObject]) -> Iterator[RemoteObject]:
+        for number, obj in enumerate(objects):
+            if not number % _OFTEN:
+                self._run.go_on("verifying")
+            yield obj
 
     def close(self) -> None:
         """Drops what was remembered."""

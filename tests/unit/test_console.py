@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import io
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from s3sync.console import Console
 from s3sync.core.plan import DeleteLimit
 from s3sync.management.options import delete_limit, duration, whole_number
+from s3sync.sync.run import Progress
 from s3sync.wording import in_bytes, shown
 from tests.strategies import QUICK, file_system_names
 
@@ -105,3 +108,43 @@ def test_no_whole_number(text: str) -> None:
     """Nought workers would wait for ever. argparse turns both errors into exit 2."""
     with pytest.raises((argparse.ArgumentTypeError, ValueError), match=r"1 or more|invalid literal"):
         whole_number(text)
+
+
+def said(*moments: tuple[float, Progress], verbosity: int = 1, progress: bool | None = None) -> list[str]:
+    """What a console without a terminal says when it is told of these moments."""
+    err, now = io.StringIO(), [0.0]
+    console = Console(io.StringIO(), err, verbosity=verbosity, progress=progress, clock=lambda: now[0])
+    for moment, so_far in moments:
+        now[0] = moment
+        console.moved(so_far)
+    console.discard()
+    return err.getvalue().splitlines()
+
+
+def test_a_line_a_minute_without_a_terminal() -> None:
+    """What a cron job's log or a pod's shows of a long run; nobody wants more of it."""
+    lines = said(
+        (0.0, Progress()), (59.9, Progress(compared=1)), (60.0, Progress(compared=64_000)),
+        (119.0, Progress()), (120.0, Progress(5, 3000, 2, 1500, compared=70_000)),
+        (300.0, Progress(5, 3000, 5, 3000, walked=True, compared=70_000, doing="verifying")),
+    )  # fmt: skip
+
+    assert [
+        "64,000 names compared",
+        "70,000 names compared, 2 of 5 files so far sent, 1.5 kB of 3.0 kB",
+        "verifying, 70,000 names compared, 5 of 5 files sent, 3.0 kB of 3.0 kB",
+    ] == lines
+
+
+@pytest.mark.parametrize(("verbosity", "progress"), [(0, None), (1, False)])
+def test_no_line_where_none_is_wanted(verbosity: int, progress: bool | None) -> None:
+    """-v 0 and --no-progress."""
+    assert [] == said((1000.0, Progress(compared=1)), verbosity=verbosity, progress=progress)
+
+
+@pytest.mark.parametrize(("text", "lines"), [("0", 2), ("10", 1), ("", 0), ("often", 0), ("-5", 2)])
+def test_the_interval_is_the_environment_s(text: str, lines: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S3SYNC_PROGRESS_INTERVAL, in seconds; nonsense is a minute."""
+    monkeypatch.setenv("S3SYNC_PROGRESS_INTERVAL", text)
+
+    assert lines == len(said((1.0, Progress(compared=1)), (11.0, Progress(compared=2))))
