@@ -28,10 +28,10 @@ from s3sync.access.facts import Grant
 from s3sync.s3.acl_boto3 import HOPELESS_AFTER
 from s3sync.s3.acl_documents import Acl, ObjectAcl, _any_form, _plain, parse_acl
 from s3sync.s3.acl_wire import capture_acl
-from s3sync.s3.keyed_wire import ENOUGH, INTERNAL
 from s3sync.s3.acls import AclReader
 from s3sync.s3.calls import CallCounter
 from s3sync.s3.capture import credentials_of
+from s3sync.s3.keyed_wire import ENOUGH, INTERNAL
 from s3sync.s3.signing import Moment, NotFast
 from s3sync.s3.target import Target
 from tests.proxy import Proxy, Request, Response, Verdict

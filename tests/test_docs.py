@@ -77,6 +77,16 @@ def change_for(title: str, project: Project) -> None:
         (project.root / "changed.txt").write_text("ids/passport.jpg\nphotos/2024/beach.jpg\n")
         project.write("photos/2024/beach.jpg", b"c" * 2_100_000)
         project.write("ids/passport.jpg", b"p" * 900)
+    elif title.startswith("pull"):
+        project.push()
+        for path in (project.media / "photos/2024").iterdir():
+            path.unlink()
+        client = project.server.client()
+        client.put_object(Bucket=BUCKET, Key="media/avatars/ana.png", Body=b"A" * 901)
+        client.put_object(Bucket=BUCKET, Key="media/avatars/bo.png", Body=b"b" * 800)
+        if title == "pull conflict":
+            project.write("avatars/ana.png", b"another")
+            client.put_object(Bucket=BUCKET, Key="media/a/../../etc/passwd", Body=b"x")
     elif title == "verify":
         project.write("ids/passport.jpg", b"p" * 900)
         project.push()
@@ -110,7 +120,7 @@ def shown_by(title: str, commands: list[str], project: Project) -> str:
         if "--format json" in command:
             output = json.dumps(json.loads(output), indent=1, ensure_ascii=False) + "\n"
         lines.append(f"$ {command}\n{output}")
-    return settled("".join(lines))
+    return settled("".join(lines)).replace(str(project.root), "/srv/acme")
 
 
 SHOWN = [
@@ -131,6 +141,9 @@ SHOWN = [
     ("docs/verify.md", "orphans"),
     ("docs/several.md", "lock"),
     ("docs/several.md", "several folders"),
+    ("docs/pull.md", "pull"),
+    ("docs/pull.md", "pull dry run"),
+    ("docs/pull.md", "pull conflict"),
 ]
 """Document, and title of a block in it."""
 

@@ -152,6 +152,10 @@ def push_what_is_deleted_later(world: World) -> None:
         (world.project.media / name).unlink()
 
 
+def pull(world: World) -> None:
+    world.s3.put_object(Bucket=world.bucket, Key=f"media/new/{next(world.fresh)}.txt", Body=b"new")
+
+
 def collect(world: World) -> None:
     world.file()
     world.puzzle("static")
@@ -223,6 +227,10 @@ ROWS = {
     "push-abort-stale": Row(
         command="s3_push_media --abort-stale", args=("0s",), prepare=unfinished,
         actions=PUSH | {"s3:ListBucketMultipartUploads"}, taken=ABORT | {"s3:ListBucketMultipartUploads"},
+    ),
+    "pull": Row(
+        command="s3_pull_media", prepare=pull, actions={"s3:ListBucket", "s3:GetObject"},
+        taken={"s3:ListBucket", "s3:GetObject"},
     ),
     "doctor": Row(
         command="s3_doctor", args=("--storage=default",), prepare=private, actions=FACTS | SETTINGS | {"s3:GetObject"},

@@ -33,9 +33,7 @@ def faulty(server: Server) -> Iterator[FaultProxy]:
 
 @pytest.mark.parametrize("engine", ["fast", *(["boto3"] * SOAK)])
 @ON_RGW_HTTPS
-def test_each_fault_of_a_read_passes(
-    project: Project, faulty: FaultProxy, s3: Any, bucket: str, engine: str
-) -> None:
+def test_each_fault_of_a_read_passes(project: Project, faulty: FaultProxy, s3: Any, bucket: str, engine: str) -> None:
     """s3_pull_media, where each object meets one fault; a large one meets one in each segment"""
     names = [name for name in FAULTS if fits(name, "GetObject") and (SOAK or name not in STALLS)]
     contents = {f"{name}.bin": name.encode() * 4000 for name in names}
@@ -61,9 +59,7 @@ def test_each_fault_of_a_read_passes(
 
 @pytest.mark.parametrize("engine", ["fast", "boto3"])
 @ON_MOTO
-def test_a_body_of_other_bytes_is_not_kept(
-    project: Project, proxy: Proxy, s3: Any, bucket: str, engine: str
-) -> None:
+def test_a_body_of_other_bytes_is_not_kept(project: Project, proxy: Proxy, s3: Any, bucket: str, engine: str) -> None:
     """s3_pull_media, where a byte is changed on the way once, and then at each time in another way"""
     put(s3, bucket, once_bin=b"right", ever_bin=b"right", version_bin=b"right")
     seen: set[str] = set()

@@ -59,6 +59,7 @@ _PUSH = Needs(
     True, _set("PutObject", "GetObject", "AbortMultipartUpload"), with_acl=_set("PutObjectAcl"),
     with_tags=_set("PutObjectTagging"),
 )  # fmt: skip
+_PULL = Needs(True, _set("GetObject"))
 _DELETE = Needs(objects=_set("DeleteObject"))
 _CHECK_METADATA = Needs(with_acl=_set("GetObjectAcl"))
 # The copy carries the ACL that the object has, whoever has set it, and its tags.
@@ -90,6 +91,7 @@ _METADATA = {"--abort-stale": _ABORT_STALE, "--check-metadata": _CHECK_METADATA,
 
 COMMANDS: Final[Mapping[str, tuple[Needs, Mapping[str, Needs]]]] = MappingProxyType({
     "s3_push_media": (_PUSH, {"--delete": _DELETE, **_METADATA}),
+    "s3_pull_media": (_PULL, {}),
     "collectstatic": (_PUSH, {"--clear": _DELETE, "--prune": _DELETE, **_METADATA}),
     "s3_verify_acl": (_VERIFY, {"--fix": _FIX, "--undo": _FIX}),
     "s3_lint_css": (Needs(), {}),

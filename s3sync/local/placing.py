@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ..core.objects import LocalFile
+from ..core.pulling import unfit_for_files
 from ..core.scope import HIDDEN, UNFINISHED
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -115,7 +116,7 @@ class Destination:
         return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self._workshop)
 
     def write(self, name: str, chunks: Iterable[bytes]) -> None:
-        """Makes an unfinished file that holds these bytes. Raises OSError, and what `chunks` raises; leaves none then."""
+        """Makes an unfinished file of these bytes; none is left where it raises OSError, or what `chunks` raises."""
         try:
             descriptor = os.open(name, _NEW, 0o600, dir_fd=self._workshop)
         except FileExistsError:  # a killed run has left it
@@ -159,6 +160,16 @@ class Destination:
                     os.unlink(base, dir_fd=folder)
                 finally:
                     os.close(folder)
+
+    def find(self, name: str) -> LocalFile | None:
+        """The regular file that has this name, if there is one and no link leads to it."""
+        path = os.path.join(self.root, name)
+        if unfit_for_files(name) is not None or self.obstacle(name, None) is not None:
+            return None
+        try:
+            return _described(name, path, os.lstat(path))
+        except (OSError, ValueError):
+            return None
 
     def obstacle(self, name: str, seen: LocalFile | None) -> InTheWay | None:
         """What would keep a file from getting this name, as far as can be told now. Makes nothing."""
@@ -280,7 +291,9 @@ class Destination:
     def _claim(self, folder: int, base: str, name: str) -> None:
         """An empty file of that name, so that nobody else makes one."""
         try:
-            os.close(os.open(base, _NEW, 0o600, dir_fd=folder))
+            descriptor = os.open(base, _NEW, 0o600, dir_fd=folder)
+            os.utime(descriptor, (0, 0))  # should it stay, it is older than any object
+            os.close(descriptor)
         except FileExistsError:
             self._say_what_is_there(folder, base, name)
 

@@ -107,7 +107,7 @@ def _aliases_of(command: str, settings: Settings) -> list[str]:
     """Those on S3 that a command works on by itself."""
     on_s3 = _on_s3(settings)
     name = command.split()[0]
-    if name == "s3_push_media":
+    if name in ("s3_push_media", "s3_pull_media"):
         return [alias for alias in media_aliases(settings) if alias in on_s3]
     if name in ("collectstatic", "s3_collectstatic", "s3_lint_css"):
         return [settings.static_storage] if settings.static_storage in on_s3 else []

@@ -73,7 +73,8 @@ class Downloads:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self.downloader = self.make_downloader(deliver=partial(self.desk.post, self._completed), progress=self._received)
+        deliver = partial(self.desk.post, self._completed)
+        self.downloader = self.make_downloader(deliver=deliver, progress=self._received)
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="s3sync-write")
         self._arrivals = Arrivals(self.target, self.destination, self.run.is_interrupted)
 

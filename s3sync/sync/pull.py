@@ -15,7 +15,7 @@ from ..core.plan import Entry, Held, Join
 from ..core.pulling import PullReport, Selection
 from ..core.report import TargetFacts
 from ..core.scope import UNFINISHED, Scope
-from ..exceptions import ConfigurationError, SourceError
+from ..exceptions import ConfigurationError
 from ..local.placing import Destination
 from ..local.state import State, default_directory
 from ..local.walk import Walk
@@ -129,9 +129,9 @@ class Pull(Push):
                 os.scandir(root).close()
         except OSError as error:
             self.destination.close(sweep=False)
-            raise SourceError(
-                root, str(error.strerror or error).lower(), code="FolderUnusable",
-                hint="check the folder's permissions and its disk, or name another one with --to",
+            raise ConfigurationError(
+                f"The folder {root!r} can't be written to: {str(error.strerror or error).lower()}.",
+                code="FolderUnusable", hint="check its permissions and its disk, or name another one with --to",
             ) from error  # fmt: skip
         return root
 
@@ -144,9 +144,13 @@ class Pull(Push):
         return (entry for entry in self._walk if isinstance(entry, LocalFile) or self._sweeps(entry.name))
 
     def without_file(self, obj: RemoteObject, join: Join) -> None:
-        """To be fetched."""
+        """To be fetched. Where a server keeps no order, its file may have passed by already."""
         assert isinstance(self.planner, PullPlanner)
-        self.planner.without_file(obj)
+        file = self.destination.find(self.target.name_of(obj.key)) if join.disordered else None
+        if file is None:
+            self.planner.without_file(obj)
+        else:
+            self.planner.met_late(file, obj)
 
     def conclude(self, join: Join) -> None:
         """Nothing is ever deleted here."""
@@ -169,8 +173,9 @@ class Pull(Push):
         selection = Selection(
             since=None if options.since is None else options.since + listing.skew, max_size=options.max_size
         )
-        names = referenced_names(self.target, self.media or root) if options.referenced else None
-        referenced = None if names is None else Referenced(names)
+        referenced = None
+        if options.referenced:
+            referenced = Referenced(partial(referenced_names, self.target, self.media or root))
         fetcher: Fetcher = Rehearsal(run)
         if not options.dry_run:
             make = partial(Downloader, self.target, calls, engine=options.engine, workers=options.workers)
@@ -183,7 +188,8 @@ class Pull(Push):
             lambda name, obj: selection.leaves_out(obj) or (referenced is not None and name not in referenced),
         )  # fmt: skip
         self.stack.callback(planner.close)
-        join = Join(self.entries(scope, Held()), listing, self.target.key_of, Held())
+        entries, plain = self.entries(scope, Held()), self.target.has_plain_keys
+        join = Join(entries if plain else list(entries), listing, self.target.key_of, Held())
         self._carry_out(planner, join, fetcher)
 
     def _carry_out(self, planner: PullPlanner, join: Join, fetcher: Fetcher) -> None:

@@ -93,6 +93,13 @@ class PullPlanner(Planner):
             return
         self._fetcher.fetch(obj, name, None, Reason.NEW, rendering)
 
+    def met_late(self, file: LocalFile, obj: RemoteObject) -> None:
+        """An object whose file has been met before, and was counted as one that is only here."""
+        self._run.report.counts["scanned"] -= 1
+        self._run.report.counts["orphans"] -= 1
+        self.in_scope -= 1
+        self._matched(Match(obj.key, (file,), obj))
+
     def _matched(self, match: Match) -> None:
         if match.obj is None:
             self._run.report.counts["scanned"] += len(match.files)
