@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import os
 import re
@@ -13,7 +14,7 @@ import pytest
 
 from tests.project import S3_STORAGE, Project, Result, s3_options
 from tests.proxy import Proxy, Request
-from tests.servers import ON_MOTO
+from tests.servers import ON_MOTO, ON_RGW_HTTPS
 
 LARGE = 20 * 1024 * 1024 + 7
 """Bytes; it goes in three segments, and was put in three parts."""
@@ -384,3 +385,70 @@ def test_permissions_and_words(project: Project, s3: Any, bucket: str) -> None:
     (project.media / "sub/a.txt").unlink()
     assert (0, "", "") == ((quiet := project.run("s3_pull_media", "-v", "0")).code, quiet.stdout, quiet.stderr)
     assert [] == pull(project).report["items"]
+
+
+NO_LINKS = """
+import errno, os
+
+def _link(*args, **how):
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+os.link = _link
+"""
+OTHER_DISK = """
+import errno, os
+
+def _within(call):
+    def checked(*args, src_dir_fd=None, dst_dir_fd=None, **how):
+        if src_dir_fd != dst_dir_fd:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return call(*args, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd, **how)
+    return checked
+
+os.link, os.replace = _within(os.link), _within(os.replace)
+"""
+
+
+@pytest.mark.parametrize("world", [NO_LINKS, OTHER_DISK], ids=["no-links", "other-disk"])
+@ON_MOTO
+def test_file_systems_that_can_do_less(project: Project, s3: Any, bucket: str, proxy: Proxy, world: str) -> None:
+    """s3_pull_media, where the file system has no hard links; where a subfolder is another one"""
+    known_pair(project, s3, bucket, "sub/replaced.txt", "sub/changed.txt")
+    put(
+        s3, bucket, sub__new_txt=b"theirs", sub__replaced_txt=b"theirs", sub__changed_txt=b"theirs", taken_txt=b"theirs"
+    )
+    project.configure(server=proxy.server, settings=world)
+
+    def rule(request: Request) -> None:
+        if request.operation == "GetObject" and request.key in ("media/taken.txt", "media/sub/changed.txt"):
+            project.write(request.key.removeprefix("media/"), b"ours!")
+
+    proxy.rule = rule
+    result = pull(project)
+    assert (3, 2, 2) == (result.code, result.counts["downloaded"], result.counts["conflicts"]), result
+    assert {
+        "sub/changed.txt": b"ours!", "sub/new.txt": b"theirs", "sub/replaced.txt": b"theirs", "taken.txt": b"ours!"
+    } == tree(project.media)  # fmt: skip
+    modified = s3.head_object(Bucket=bucket, Key="media/sub/new.txt")["LastModified"]
+    status = (project.media / "sub/new.txt").stat()
+    assert (modified.timestamp(), 0o644) == (status.st_mtime, status.st_mode & 0o777)
+
+
+@ON_MOTO
+def test_what_a_killed_run_left_is_swept(project: Project, s3: Any, bucket: str, proxy: Proxy) -> None:
+    """a push, where a killed pull has left files; a pull of a part, which sweeps nothing; a whole one"""
+    put(s3, bucket, a_txt=b"a", b_txt=b"b", c_txt=b"c")
+    assert 0 == pull(project, "--prefix", "a").code
+    workshop = project.media / ".s3sync"
+    workshop.mkdir()
+    identity = f"{project.server.endpoint_url}/{bucket}/media/"
+    left = hashlib.sha256(identity.encode()).hexdigest()[:12] + "-left"
+    (workshop / left).write_bytes(b"half")
+    (workshop / "another-run's").write_bytes(b"half")
+    project.write(f".s3sync-{left}", b"half")
+    assert {"listed": 3, "scanned": 1, "unchanged": 1, "orphans": 2, "skipped": 1} == project.push().counts
+    assert 0 == pull(project, "--prefix", "b").code
+    assert (workshop / left).exists()
+    result = pull(project)
+    assert (0, 1, 2) == (result.code, result.counts["downloaded"], result.counts["unchanged"]), result
+    assert {".s3sync/another-run's": b"half", "a.txt": b"a", "b.txt": b"b", "c.txt": b"c"} == tree(project.media)

@@ -19,6 +19,7 @@ from typing import Final
 from ..core.objects import LocalFile
 from ..core.pulling import unfit_for_files
 from ..core.scope import HIDDEN, UNFINISHED
+from .obstacles import InTheWay, Taken, code_of, described, what_is
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -26,22 +27,6 @@ _NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, e
 """How file systems say that they have no hard links."""
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 """With one of these, the next file fares no better."""
-
-
-class InTheWay(Exception):
-    """Something that is no file of ours to replace stands where the file, or a folder above it, would be."""
-
-    def __init__(self, what: str, where: str, *, code: str = "InTheWay") -> None:
-        super().__init__(f"{what} is in the way: {where}")
-        self.code = code
-
-
-class Taken(Exception):
-    """Somebody has written a file of that name since it was looked at. `file` is what is there now."""
-
-    def __init__(self, file: LocalFile) -> None:
-        super().__init__(file.name)
-        self.file = file
 
 
 @dataclass(slots=True, kw_only=True)
@@ -146,7 +131,7 @@ class Destination:
                 if error.errno != errno.EXDEV:
                     raise
                 self._named_across(unfinished, folder, base, name, seen, modified_ns)
-            return _described(name, os.path.join(self.root, name), os.stat(base, dir_fd=folder, follow_symlinks=False))
+            return described(name, os.path.join(self.root, name), os.stat(base, dir_fd=folder, follow_symlinks=False))
         finally:
             os.close(folder)
 
@@ -167,7 +152,7 @@ class Destination:
         if unfit_for_files(name) is not None or self.obstacle(name, None) is not None:
             return None
         try:
-            return _described(name, path, os.lstat(path))
+            return described(name, path, os.lstat(path))
         except (OSError, ValueError):
             return None
 
@@ -181,14 +166,14 @@ class Destination:
             except OSError:  # it is to be made; or placing will tell
                 return None
             if not stat.S_ISDIR(status.st_mode):
-                return InTheWay(_what(status), path, code=_code(status))
+                return InTheWay(what_is(status), path, code=code_of(status))
         path = os.path.join(self.root, name)
         try:
             status = os.lstat(path)
         except OSError:
             return None
         if seen is None or not stat.S_ISREG(status.st_mode):
-            return None if stat.S_ISREG(status.st_mode) else InTheWay(_what(status), path, code=_code(status))
+            return None if stat.S_ISREG(status.st_mode) else InTheWay(what_is(status), path, code=code_of(status))
         return None
 
     def _finish(self, unfinished: str, modified_ns: int | None) -> None:
@@ -233,7 +218,7 @@ class Destination:
             if error.errno not in (errno.ELOOP, errno.ENOTDIR):
                 raise
             status = os.stat(part, dir_fd=above, follow_symlinks=False)
-            raise InTheWay(_what(status), path, code=_code(status)) from error
+            raise InTheWay(what_is(status), path, code=code_of(status)) from error
 
     def _named(self, source: int, made: str, folder: int, base: str, name: str, seen: LocalFile | None) -> None:
         if seen is not None:
@@ -283,8 +268,8 @@ class Destination:
             self._claim(folder, base, name)  # it was deleted: then it is a new one
             return
         if not stat.S_ISREG(status.st_mode):
-            raise InTheWay(_what(status), os.path.join(self.root, name), code=_code(status))
-        found = _described(name, os.path.join(self.root, name), status)
+            raise InTheWay(what_is(status), os.path.join(self.root, name), code=code_of(status))
+        found = described(name, os.path.join(self.root, name), status)
         if found[2:] != seen[2:]:
             raise Taken(found)
 
@@ -301,11 +286,11 @@ class Destination:
         path = os.path.join(self.root, name)
         status = os.stat(base, dir_fd=folder, follow_symlinks=False)
         if not stat.S_ISREG(status.st_mode):
-            raise InTheWay(_what(status), path, code=_code(status))
+            raise InTheWay(what_is(status), path, code=code_of(status))
         if base not in os.listdir(folder):
             raise InTheWay("a file whose name differs in its case, or in how its accents are written,", path,
                            code="NameCollision")  # fmt: skip
-        raise Taken(_described(name, path, status))
+        raise Taken(described(name, path, status))
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -313,19 +298,3 @@ def write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def _described(name: str, path: str, status: os.stat_result) -> LocalFile:
-    return LocalFile(name, path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-
-
-def _what(status: os.stat_result) -> str:
-    if stat.S_ISLNK(status.st_mode):
-        return "a link"
-    if stat.S_ISDIR(status.st_mode):
-        return "a folder"
-    return "a file" if stat.S_ISREG(status.st_mode) else "something that is no regular file"
-
-
-def _code(status: os.stat_result) -> str:
-    return "LinkInTheWay" if stat.S_ISLNK(status.st_mode) else "InTheWay"

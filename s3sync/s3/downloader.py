@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from storages.backends.s3 import S3Storage
-
 from .calls import CallCounter
 from .fetching import Declined, DeliverFetched, Delivery, Fetched, Get
 from .get_boto3 import Boto3Gets
 from .get_fast import FastGets
+from .reads import why_not_fast
 from .target import Target
 
 WINDOW_BYTES = 64 * 1024 * 1024
@@ -79,15 +78,6 @@ class Downloader:
             return False
         self.why_not_fast = self.why_not_fast or self.fast.prepare(get.obj)
         return self.why_not_fast is None
-
-
-def why_not_fast(target: Target) -> str | None:
-    """Why no object can be read the fast way; None where some may. Whoever makes his clients himself is not
-    second-guessed."""
-    for name in ("connection", "bucket", "_open", "open"):
-        if getattr(type(target.storage), name) is not getattr(S3Storage, name):
-            return f"{type(target.storage).__name__} overrides {name}"
-    return None
 
 
 def _in_memory(get: Get) -> int:

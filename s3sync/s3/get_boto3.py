@@ -20,6 +20,7 @@ from .attempts import Cancelled
 from .errors import REMOTE_ERRORS, THROTTLING, TRANSIENT, Trouble, WrongAnswer, trouble_of
 from .fetching import DeliverFetched, Facts, Fetched, Get, Gone, Got, Missed, Moved
 from .objects import etag_of, head_object
+from .reads import opens_itself
 from .target import Target
 
 _TRIES = 6
@@ -40,6 +41,7 @@ class Boto3Gets:
     ) -> None:  # fmt: skip
         self._target, self._deliver, self._progress = target, deliver, progress
         self._client, self._bucket = target.client, target.bucket
+        self._opens_itself = opens_itself(target)
         self._workers = max(1, min(workers, target.pool_size))
         self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="s3sync-get")
         large = min(_LARGE_AT_ONCE, self._workers)
@@ -71,7 +73,7 @@ class Boto3Gets:
         except Cancelled:
             delivery = _given_up(get)
         except FileNotFoundError as error:  # a storage's own `open()` says so
-            delivery = Gone(get) if self._target.opens_itself else _missed(get, error)
+            delivery = Gone(get) if self._opens_itself else _missed(get, error)
         except Exception as error:  # noqa: BLE001  the worker's boundary
             delivery = _missed(get, error)
         self._deliver(delivery)
@@ -87,7 +89,7 @@ class Boto3Gets:
             if self._cancelled.is_set():
                 raise Cancelled
             try:
-                if self._target.opens_itself:
+                if self._opens_itself:
                     return self._opened(get)
                 if get.sink is not None:
                     return self._in_segments(get, get.sink, unconditional)

@@ -21,7 +21,6 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from django.contrib.staticfiles.storage import HashedFilesMixin
-from s3transfer.manager import TransferManager
 from s3transfer.utils import ChunksizeAdjuster
 from storages.backends.s3 import S3Storage
 from storages.utils import ReadBytesWrapper, clean_name
@@ -35,7 +34,6 @@ from .transfer import WriteParameters
 POOL_SIZE = 32
 """Connections, and threads, of the boto3 engine."""
 
-_OF_READS = frozenset(TransferManager.ALLOWED_DOWNLOAD_ARGS) - {"VersionId", "ChecksumMode"}
 _CACHED = 4096
 """Entries that a cache of renderings may have: names and parameters may be as many as objects."""
 _SIGNATURES = ("X-Amz-Signature=", "Signature=", "Key-Pair-Id=")
@@ -146,11 +144,6 @@ class Target:
         return _overrides(self.storage, "_save") or _overrides(self.storage, "_get_write_parameters")
 
     @cached_property
-    def opens_itself(self) -> bool:
-        """Whether the class has its own way of reading, so that each object has to go through its `open`."""
-        return _overrides(self.storage, "_open") or _overrides(self.storage, "open")
-
-    @cached_property
     def decides_by_key(self) -> bool:
         """Whether the class may write each object with other parameters."""
         return any(
@@ -251,23 +244,6 @@ class Target:
     def head_parameters(self, key: str) -> dict[str, Any]:
         """What a HEAD of this key has to name besides: the customer's key, where the storage encrypts by one."""
         return customer_key(self.rendering_of(key).parameters.params)
-
-    def read_parameters(self, key: str) -> dict[str, Any]:
-        """What a GET of this key names besides, as the storage's own `open()` does (django-storages, `S3File`)."""
-        storage = self.storage
-        own = {} if _overrides(storage, "_open") else storage.get_object_parameters(key)
-        return {name: value for name, value in own.items() if name in _OF_READS}
-
-    def names_within(self, storage: object) -> str | None:
-        """What to put before the names of another storage to have names of this one; None where its objects are
-        elsewhere."""
-        if not isinstance(storage, S3Storage):
-            return None
-        other = Target.of("", storage)
-        same = other.bucket == self.bucket and (storage.endpoint_url or "") == (self.storage.endpoint_url or "")
-        if not same or other.has_own_keys or not other.prefix.startswith(self.prefix):
-            return None
-        return other.prefix[len(self.prefix) :]
 
     @property
     def variant(self) -> str:

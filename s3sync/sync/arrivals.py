@@ -14,7 +14,8 @@ from ..core.comparison import part_sizes_for
 from ..core.objects import Digest, Fingerprint, Head, LocalFile, RemoteObject
 from ..core.pulling import pull_time_ns
 from ..local import reading
-from ..local.placing import Destination, Taken
+from ..local.obstacles import Taken
+from ..local.placing import Destination
 from ..local.segments import Segments
 from ..s3.fetching import Facts, Got
 from ..s3.target import Target

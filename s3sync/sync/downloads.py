@@ -15,16 +15,18 @@ from ..core.events import Failure, Outcome, Result, Stopped
 from ..core.objects import Fingerprint, Known, LocalFile, RemoteObject
 from ..core.pulling import PullReport
 from ..local import reading
-from ..local.placing import FULL, Destination, InTheWay
+from ..local.obstacles import InTheWay
+from ..local.placing import FULL, Destination
 from ..local.segments import Segments
 from ..local.state import State
 from ..s3.downloader import WINDOW_BYTES, Downloader
 from ..s3.errors import DOWN, NO_RETRY_MENDS, Trouble
 from ..s3.fetching import SEGMENT, Delivery, Fetched, Get, Gone, Got, Missed, Moved
+from ..s3.reads import opens_itself, read_parameters
 from ..s3.target import Rendering, Target
 from .arrivals import Arrivals, Damaged, NotGzip, Occupied, Placed, Same
 from .desk import Desk
-from .failures import remote_failure
+from .failures import remote_failure, storage_failure
 from .run import Run
 
 _TRIES = 3
@@ -64,6 +66,7 @@ class Downloads:
     downloader: Downloader = field(init=False)
     _writers: ThreadPoolExecutor = field(init=False)
     _arrivals: Arrivals = field(init=False)
+    _opens_itself: bool = False
     _writing: int = 0
     _came: list[Got] = field(default_factory=list)
     _young: deque[tuple[float, LocalFile, str, Fingerprint]] = field(default_factory=deque)
@@ -73,6 +76,7 @@ class Downloads:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
+        self._opens_itself = opens_itself(self.target)
         deliver = partial(self.desk.post, self._completed)
         self.downloader = self.make_downloader(deliver=deliver, progress=self._received)
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="s3sync-write")
@@ -132,10 +136,14 @@ class Downloads:
         obj, destination = ticket.obj, self.destination
         unfinished = destination.unfinished(obj.key, obj.etag)
         sink = None
-        if obj.size > SEGMENT and not self.target.opens_itself:
+        if obj.size > SEGMENT and not self._opens_itself:
             sink = Segments(destination=destination, name=unfinished, size=obj.size, length=SEGMENT)
         spool = partial(destination.write, unfinished)
-        extra = {**self.target.head_parameters(obj.key), **self.target.read_parameters(obj.key)}
+        try:
+            extra = read_parameters(self.target, obj.key)
+        except Exception as error:  # noqa: BLE001  a storage's own methods may raise anything
+            self._fail(ticket, storage_failure(self.target.storage, error))
+            return
         self.downloader.submit(Get(obj, ticket.name, extra, sink, spool, ticket, again))
 
     def _completed(self, delivery: Delivery) -> None:

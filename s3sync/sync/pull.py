@@ -20,9 +20,10 @@ from ..local.placing import Destination
 from ..local.state import State, default_directory
 from ..local.walk import Walk
 from ..s3.calls import CallCounter
-from ..s3.downloader import Downloader, why_not_fast
+from ..s3.downloader import Downloader
 from ..s3.errors import REMOTE_ERRORS
 from ..s3.listing import BrokenListing, Listing
+from ..s3.reads import why_not_fast
 from ..s3.target import without_userinfo
 from .desk import Desk
 from .downloads import Downloads

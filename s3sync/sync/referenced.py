@@ -14,6 +14,7 @@ from django.db import DatabaseError, models, router
 from django.utils.functional import LazyObject, empty
 
 from ..exceptions import ConfigurationError
+from ..s3.reads import names_within
 from ..s3.target import Target
 
 _BATCH = 2000
@@ -40,7 +41,7 @@ def place_of(field: models.FileField, target: Target, folder: str | None) -> str
         if storage._wrapped is empty:
             storage._setup()
         storage = storage._wrapped
-    within = target.names_within(storage)
+    within = names_within(target, storage)
     if within is not None:
         return within
     if folder is None or not isinstance(storage, FileSystemStorage):
