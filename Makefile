@@ -18,7 +18,7 @@ help:
 	@echo "make soak          the tests with chance or long tables in them, at full size: hours (ARGS='-k crash', S3SYNC_TEST_SEEDS=2)"
 	@echo "make lint          ruff, mypy, import-linter"
 	@echo "make matrix        the test suite on each pair of Python and Django that is installed here"
-	@echo "make bench         times whole pushes with both engines (ARGS=--memory: peak memory)"
+	@echo "make bench         times this and other tools on the same files, a quarter of an hour (ARGS=--full: hours; ARGS=--docs)"
 	@echo "make servers       leave a real S3 server (Ceph RGW) running on loopback, to play with; make servers-stop ends it"
 	@echo "make clean         remove what these made"
 	@echo "Variables: ARGS, WORKERS=0 (test in one process), PYTHON=python3.13 (for a new $(VENV)), VENV."
@@ -62,7 +62,7 @@ matrix: $(VENV)/.linters
 	$(BIN)/tox run --skip-missing-interpreters true $(ARGS)
 
 bench: $(VENV)/.installed
-	@$(BIN)/python benchmarks/push.py $(ARGS)
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 servers:
 	@$(RGW) start && $(RGW) env
@@ -71,4 +71,4 @@ servers-stop:
 	@$(RGW) wipe
 
 clean:
-	rm -rf $(VENV) .tox build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-bench .tox build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,6 +1,6 @@
 """Times the reading of many objects' ACLs, ours and a plain boto3 thread pool in turn, and prints ratios.
 
-    python benchmarks/acls.py [--objects 10000] [--rounds 5] [--different]
+    python -m benchmarks.acls [--objects 10000] [--rounds 5] [--different]
 
 Each run is a process of its own; given are the whole process and, within it, the reading alone, which grows with
 the number of objects. `--different`: no two objects have the same ACL document, so that none is read from a cache.
@@ -18,9 +18,9 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-from push import HERE, null_server
+from .peers import ROOT
+from .servers import null_server
 
 BUCKET = "bench"
 THREADS = 32
@@ -78,9 +78,9 @@ def run(way: str, endpoint: str, options: argparse.Namespace) -> tuple[float, fl
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DJANGO_"))}
     environment = {
         **kept, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1",
-        "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent)]),
+        "PYTHONPATH": str(ROOT),
     }  # fmt: skip
-    command = [sys.executable, str(Path(__file__)), "--one", way, "--endpoint", endpoint]
+    command = [sys.executable, "-m", "benchmarks.acls", "--one", way, "--endpoint", endpoint]
     command += ["--objects", str(options.objects), *(["--different"] if options.different else [])]
     began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True)
@@ -91,10 +91,10 @@ def run(way: str, endpoint: str, options: argparse.Namespace) -> tuple[float, fl
 def compare(options: argparse.Namespace) -> None:
     """Both ways in turn, each time against the same server."""
     seconds: dict[str, list[tuple[float, float, float]]] = {"ours": [], "boto3": []}
-    with null_server() as endpoint:
+    with null_server(ROOT / ".venv-bench", python=True) as server:
         for _ in range(options.rounds):
             for way, found in seconds.items():
-                found.append(run(way, endpoint, options))
+                found.append(run(way, server.endpoint(), options))
     title = f"{options.objects:,} ACLs"
     print(f"{title:24}{'process s':>12}{'min':>8}{'max':>8}{'reading s':>12}{'per s':>9}{'CPU s':>9}")
     middles = {}

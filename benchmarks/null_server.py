@@ -1,24 +1,32 @@
 """An S3 server that does as little as one can: takes PUTs, remembers their keys, answers with the body's MD5.
 
-    python benchmarks/null_server.py            prints its port on the first line, ends with its standard input
+    python benchmarks/null_server.py [CERTIFICATE KEY]     prints "PORT TLS_PORT", ends with its standard input
 
 It looks at no signature and keeps no content, so what is measured against it is the client. It enforces
-`If-None-Match`, and lists what was put, in order. Every key has the same ACL; below `different/` each has its own.
+`If-None-Match` and `If-Match`, knows uploads in parts, and lists what was put, in order. null_server.c does the same
+at a tenth of the cost, and says what `/__/` is for; this one is for machines without a compiler, and answers requests
+for ACLs besides: every key has the same; below `different/` each has its own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
+import itertools
+import json
+import ssl
 import sys
+import time
 from bisect import bisect_right
-from urllib.parse import parse_qs, unquote, urlsplit
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 import httptools
 
-OBJECTS: dict[str, tuple[int, str]] = {}
-REQUESTS: dict[str, int] = {}
 _PAGE = 1000
 _GRANT = (
     '<Grant><Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="{}">{}</Grantee>'
@@ -34,90 +42,303 @@ _ACL = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is kept of an object."""
+
+    size: int
+    etag: str
+    modified: float
+    metadata: dict[str, str]
+
+
+@dataclass(slots=True)
+class State:
+    """All that the server knows."""
+
+    objects: dict[str, Stored] = field(default_factory=dict)
+    """By bucket and key."""
+    uploads: dict[str, tuple[dict[str, str], dict[int, tuple[int, bytes]]]] = field(default_factory=dict)
+    """Metadata and parts, by upload id."""
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+    counts: dict[str, int] = field(default_factory=dict)
+    latency: float = 0.0
+    order: list[str] | None = None
+    """The keys of `objects` in order; None when it has to be made anew."""
+
+    def store(self, path: str, stored: Stored) -> None:
+        """Keeps an object."""
+        if path not in self.objects:
+            self.order = None
+        self.objects[path] = stored
+
+    def forget(self, path: str) -> None:
+        """Drops an object, if there is one."""
+        if self.objects.pop(path, None):
+            self.order = None
+
+    def within(self, start: str) -> list[str]:
+        """The paths that begin so, in order."""
+        if self.order is None:
+            self.order = sorted(self.objects, key=lambda path: path.encode("utf-8", "surrogateescape"))
+        return [path for path in self.order if path.startswith(start)]
+
+
+STATE = State()
+
+
+def refusal(status: str, code: str) -> tuple[str, str]:
+    """An answer that S3 gives to what it refuses."""
+    STATE.counts["refused"] = STATE.counts.get("refused", 0) + 1
+    return status, f"<Error><Code>{code}</Code><Message>{code}</Message></Error>"
+
+
+def without_frames(body: bytes) -> Iterator[bytes]:
+    """The content of a body in chunks of `aws-chunked`."""
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        length = int(size.partition(b";")[0], 16)
+        if not length:
+            return
+        yield body[:length]
+        body = body[length + 2 :]
+
+
 class Connection(asyncio.Protocol):
     """One client."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        STATE.counts["connections"] = STATE.counts.get("connections", 0) + 1
+        self._transport: Any = transport
         self._parser = httptools.HttpRequestParser(self)
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
 
     def on_message_begin(self) -> None:
-        self._url, self._only_new, self._size, self._md5 = b"", False, 0, hashlib.md5(usedforsecurity=False)
+        self._url, self._size, self._md5 = b"", 0, hashlib.md5(usedforsecurity=False)
+        self._headers: dict[str, str] = {}
+        self._chunks = b""
 
     def on_url(self, url: bytes) -> None:
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() == b"if-none-match":
-            self._only_new = True
-        elif name.lower() == b"expect":
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        if name.lower() == b"expect":
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
+        if "aws-chunked" in self._headers.get("content-encoding", ""):
+            self._chunks += body
+            return
         self._size += len(body)
-        self._md5.update(body)
+        if "content-md5" not in self._headers:
+            self._md5.update(body)
 
     def on_message_complete(self) -> None:
-        method, url = self._parser.get_method().decode(), urlsplit(self._url.decode())
-        path = unquote(url.path)
-        if method == "GET" and url.query == "acl":
-            REQUESTS["GET acl"] = REQUESTS.get("GET acl", 0) + 1
-            self._answer(b"200 OK", (_ACL % (escape(path) if "/different/" in path else "somebody")).encode())
+        for chunk in without_frames(self._chunks):
+            self._size += len(chunk)
+            self._md5.update(chunk)
+        method, url = self._parser.get_method().decode(), urlsplit(self._url.decode("latin-1"))
+        path = unquote(url.path, errors="surrogateescape").lstrip("/")
+        query = {name: values[0] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
+        if path.startswith("__/"):
+            self._send("200 OK", json.dumps(control(path[3:], query)), {})
             return
-        lists = method == "GET" and path.rstrip("/").count("/") == 1
-        operation = f"{method} list" if lists else method
-        REQUESTS[operation] = REQUESTS.get(operation, 0) + 1
-        if method == "PUT":
-            self._put(path)
-        elif lists:
-            self._answer(b"200 OK", listing(path.split("/")[1], parse_qs(url.query)))
-        elif method == "HEAD" and path in OBJECTS:
-            size, etag = OBJECTS[path]
-            self._transport.write(
-                b'HTTP/1.1 200 OK\r\nETag: "%s"\r\nContent-Length: %d\r\n\r\n' % (etag.encode(), size)
-            )
+        operation, (status, body), headers = self._carry_out(method, path, query)
+        STATE.counts[operation] = STATE.counts.get(operation, 0) + 1
+        if STATE.latency:
+            asyncio.get_running_loop().call_later(STATE.latency, self._send, status, body, headers)
         else:
-            self._answer(b"404 Not Found", b"" if method == "HEAD" else b"<Error><Code>NoSuchKey</Code></Error>")
+            self._send(status, body, headers)
 
-    def _put(self, path: str) -> None:
-        if self._only_new and path in OBJECTS:
-            self._answer(b"412 Precondition Failed", b"<Error><Code>PreconditionFailed</Code></Error>")
-            return
-        etag = self._md5.hexdigest()
-        OBJECTS[path] = (self._size, etag)
-        self._transport.write(b'HTTP/1.1 200 OK\r\nETag: "%s"\r\nContent-Length: 0\r\n\r\n' % etag.encode())
+    def _carry_out(
+        self, method: str, path: str, query: dict[str, str]
+    ) -> tuple[str, tuple[str, str], dict[str, str]]:  # fmt: skip
+        bucket, _, key = path.partition("/")
+        if method == "GET" and "acl" in query:
+            return "GetObjectAcl", ("200 OK", _ACL % (escape(path) if "/different/" in path else "somebody")), {}
+        if not key:
+            return self._of_bucket(method, bucket, query)
+        found = STATE.objects.get(path)
+        if method == "PUT":
+            return self._put(path, query)
+        if method == "POST":
+            return self._post(path, query)
+        if method == "DELETE":
+            if "uploadId" in query:
+                STATE.uploads.pop(query["uploadId"], None)
+                return "AbortMultipartUpload", ("204 No Content", ""), {}
+            STATE.forget(path)
+            return "DeleteObject", ("204 No Content", ""), {}
+        if method == "HEAD" and found:
+            stamp = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(found.modified))
+            shown = {"ETag": f'"{found.etag}"', "Last-Modified": stamp, "Content-Length": str(found.size)}
+            return "HeadObject", ("200 OK", ""), found.metadata | shown
+        if method == "HEAD":
+            return "HeadObject", ("404 Not Found", ""), {}
+        return "GetObject", refusal("501 Not Implemented", "NotImplemented"), {}
 
-    def _answer(self, status: bytes, body: bytes) -> None:
-        self._transport.write(b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body))
+    def _of_bucket(
+        self, method: str, bucket: str, query: dict[str, str]
+    ) -> tuple[str, tuple[str, str], dict[str, str]]:  # fmt: skip
+        if method == "HEAD":
+            return "HeadBucket", ("200 OK", ""), {"x-amz-bucket-region": "us-east-1"}
+        if method == "PUT":
+            return "CreateBucket", ("200 OK", ""), {}
+        if method != "GET":
+            return "other", refusal("501 Not Implemented", "NotImplemented"), {}
+        if "location" in query:
+            return "other", ("200 OK", "<LocationConstraint/>"), {}
+        if "uploads" in query:
+            return "other", ("200 OK", "<ListMultipartUploadsResult/>"), {}
+        return "ListObjects", ("200 OK", listing(bucket, query)), {}
+
+    def _put(self, path: str, query: dict[str, str]) -> tuple[str, tuple[str, str], dict[str, str]]:
+        given = self._headers.get("content-md5")
+        md5 = base64.b64decode(given) if given else self._md5.digest()
+        answered = {"ETag": f'"{md5.hex()}"'}
+        STATE.counts["bytes"] = STATE.counts.get("bytes", 0) + self._size
+        if "uploadId" in query:
+            if query["uploadId"] not in STATE.uploads:
+                return "UploadPart", refusal("404 Not Found", "NoSuchUpload"), {}
+            STATE.uploads[query["uploadId"]][1][int(query["partNumber"])] = self._size, md5
+            return "UploadPart", ("200 OK", ""), answered
+        if "x-amz-copy-source" in self._headers:
+            source = STATE.objects.get(unquote(self._headers["x-amz-copy-source"]).lstrip("/"))
+            if source is None:
+                return "CopyObject", refusal("404 Not Found", "NoSuchKey"), {}
+            STATE.store(path, Stored(source.size, source.etag, time.time(), self._metadata()))
+            return (
+                "CopyObject",
+                ("200 OK", f"<CopyObjectResult><ETag>&quot;{source.etag}&quot;</ETag></CopyObjectResult>"),
+                {},
+            )
+        refused = self._refused(path)
+        if refused:
+            return "PutObject", refused, {}
+        STATE.store(path, Stored(self._size, md5.hex(), time.time(), self._metadata()))
+        return "PutObject", ("200 OK", ""), answered
+
+    def _post(self, path: str, query: dict[str, str]) -> tuple[str, tuple[str, str], dict[str, str]]:
+        bucket, _, key = path.partition("/")
+        named = f"<Bucket>{escape(bucket)}</Bucket><Key>{escape(key)}</Key>"
+        if "uploads" in query:
+            number = str(next(STATE.numbers))
+            STATE.uploads[number] = self._metadata(), {}
+            body = f"{named}<UploadId>{number}</UploadId>"
+            body = f"<InitiateMultipartUploadResult>{body}</InitiateMultipartUploadResult>"
+            return "CreateMultipartUpload", ("200 OK", body), {}
+        if "uploadId" not in query:
+            return "other", refusal("501 Not Implemented", "NotImplemented"), {}
+        metadata, parts = STATE.uploads.get(query["uploadId"], ({}, {}))
+        refused = self._refused(path) if parts else refusal("404 Not Found", "NoSuchUpload")
+        if refused:
+            return "CompleteMultipartUpload", refused, {}
+        whole = hashlib.md5(b"".join(parts[number][1] for number in sorted(parts)), usedforsecurity=False).hexdigest()
+        etag = f"{whole}-{len(parts)}"
+        STATE.store(path, Stored(sum(size for size, _ in parts.values()), etag, time.time(), metadata))
+        del STATE.uploads[query["uploadId"]]
+        body = f"<CompleteMultipartUploadResult>{named}<ETag>&quot;{etag}&quot;</ETag></CompleteMultipartUploadResult>"
+        return "CompleteMultipartUpload", ("200 OK", body), {}
+
+    def _refused(self, path: str) -> tuple[str, str] | None:
+        found, wanted = STATE.objects.get(path), self._headers.get("if-match")
+        if "if-none-match" in self._headers and found:
+            return refusal("412 Precondition Failed", "PreconditionFailed")
+        if wanted is not None and found is None:
+            return refusal("404 Not Found", "NoSuchKey")
+        if wanted is not None and found and found.etag != wanted.strip('"'):
+            return refusal("412 Precondition Failed", "PreconditionFailed")
+        return None
+
+    def _metadata(self) -> dict[str, str]:
+        return {name: value for name, value in self._headers.items() if name.startswith("x-amz-meta-")}
+
+    def _send(self, status: str, body: str, headers: dict[str, str]) -> None:
+        content = body.encode("utf-8", "surrogateescape")
+        lines = {"Content-Length": str(len(content))} if not status.startswith("204") else {}
+        head = "".join(f"{name}: {value}\r\n" for name, value in (lines | headers).items())
+        self._transport.write(f"HTTP/1.1 {status}\r\n{head}\r\n".encode("latin-1") + content)
 
 
-def listing(bucket: str, query: dict[str, list[str]]) -> bytes:
+def listing(bucket: str, query: dict[str, str]) -> str:
     """One page of ListObjectsV2, or of ListObjects."""
-    start = f"/{bucket}/"
-    keys = sorted(path[len(start) :] for path in OBJECTS if path.startswith(start + query.get("prefix", [""])[0]))
-    after = query.get("continuation-token", query.get("marker", [""]))[0]
-    keys = keys[bisect_right(keys, after) if after else 0 :]
-    page = keys[:_PAGE]
-    contents = "".join(
-        f"<Contents><Key>{escape(key)}</Key><LastModified>2030-01-01T00:00:00.000Z</LastModified>"
-        f"<ETag>&quot;{OBJECTS[start + key][1]}&quot;</ETag><Size>{OBJECTS[start + key][0]}</Size></Contents>"
-        for key in page
-    )
-    more = len(keys) > len(page)
-    token = f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>" if more else ""
+    v2, url = "list-type" in query, query.get("encoding-type") == "url"
+    prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
+    after = query.get("continuation-token" if v2 else "marker") or query.get("start-after", "")
+    skip, most = len(bucket) + 1, min(int(query.get("max-keys", _PAGE)), _PAGE)
+    paths = STATE.within(f"{bucket}/{prefix}")
+    shown: dict[str, str] = {}
+    at = bisect_right(paths, f"{bucket}/{after}") if after else 0
+    for path in paths[at:]:
+        key = path[skip:]
+        end = key.find(delimiter, len(prefix)) if delimiter else -1
+        name = key[: end + len(delimiter)] if end >= 0 else key
+        if name in shown or (end >= 0 and name == after):
+            continue
+        if len(shown) >= most:
+            break
+        text = quote(name, safe="/*") if url else escape(name)
+        if end >= 0:
+            shown[name] = f"<CommonPrefixes><Prefix>{text}</Prefix></CommonPrefixes>"
+            continue
+        found = STATE.objects[path]
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(found.modified))
+        shown[name] = (
+            f"<Contents><Key>{text}</Key><LastModified>{stamp}</LastModified><ETag>&quot;{found.etag}&quot;</ETag>"
+            f"<Size>{found.size}</Size><StorageClass>STANDARD</StorageClass></Contents>"
+        )
+    else:
+        return page(shown, "", v2=v2, url=url)
+    return page(shown, next(reversed(shown), ""), v2=v2, url=url)
+
+
+def page(shown: dict[str, str], more: str, *, v2: bool, url: bool) -> str:
+    """The document; `more` is the last name, if there are others behind it."""
+    mark = quote(more, safe="/*") if url and not v2 else escape(more)
+    element = "NextContinuationToken" if v2 else "NextMarker"
     return (
-        f"<ListBucketResult><IsTruncated>{str(more).lower()}</IsTruncated>{token}{contents}</ListBucketResult>"
-    ).encode()
+        f"<ListBucketResult>{'<EncodingType>url</EncodingType>' if url else ''}"
+        f"<IsTruncated>{str(bool(more)).lower()}</IsTruncated>{f'<{element}>{mark}</{element}>' if more else ''}"
+        f"{''.join(shown.values())}</ListBucketResult>"
+    )
+
+
+def control(what: str, query: dict[str, str]) -> dict[str, float]:
+    """What the benchmark asks; see null_server.c."""
+    start = f"{query.get('bucket', '')}/"
+    if what == "stats":
+        return STATE.counts | {"cpu": time.process_time()}
+    if what == "reset":
+        STATE.counts.clear()
+    elif what == "latency":
+        STATE.latency = float(query["ms"]) / 1000
+    elif what == "load":
+        with open(query["file"]) as file:
+            for line in file:
+                key, size, md5 = line.rstrip("\n").split("\t")
+                STATE.store(start + key, Stored(int(size), md5, time.time(), {}))
+    elif what in ("count", "drop"):
+        paths = STATE.within(start)
+        found = {"objects": len(paths), "bytes": sum(STATE.objects[path].size for path in paths)}
+        for path in paths if what == "drop" else ():
+            STATE.forget(path)
+        return found
+    return {}
 
 
 async def main() -> None:
-    """Serves on a free loopback port until standard input ends."""
+    """Serves on free loopback ports until standard input ends."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Connection, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    server, tls_port = await loop.create_server(Connection, "127.0.0.1", 0), 0
+    if len(sys.argv) > 2:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(sys.argv[1], sys.argv[2])
+        secure = await loop.create_server(Connection, "127.0.0.1", 0, ssl=context)
+        tls_port = secure.sockets[0].getsockname()[1]
+    print(server.sockets[0].getsockname()[1], tls_port, flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
 
 

@@ -1,0 +1,1 @@
+"""Times whole processes of this and other tools on the same files and the same server: `python -m benchmarks`."""

