@@ -12,6 +12,7 @@ installed is named and left out. Loopback and two cores measure the client's own
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -50,6 +51,7 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Runs and reports; 1 if one of our own runs was not valid."""
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what it has started is ended too
     base = options.base.resolve()
     options.results.mkdir(parents=True, exist_ok=True)
     valid = True

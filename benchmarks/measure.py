@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -48,18 +50,28 @@ def launch(command: list[str], environment: dict[str, str]) -> tuple[int, float,
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(LAUNCHER), str(writing), program, *command[1:]], env=environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
-            pass_fds=(writing,),
+            pass_fds=(writing,), start_new_session=True,
         )  # fmt: skip
         os.close(writing)
         try:
             _, errors = process.communicate(timeout=LONGEST)
         except subprocess.TimeoutExpired:
-            process.kill()
+            end(process)
             return -1, LONGEST, 0.0, 0.0, f"not done after {LONGEST:.0f} s"
+        except BaseException:
+            end(process)
+            raise
         found = answer.read().split()
     if len(found) != 4:
         return -1, 0.0, 0.0, 0.0, errors[-300:]
     return int(found[0]), float(found[1]), float(found[2]), float(found[3]) / 1024, errors.strip()[-300:]
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Ends the launcher and what it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
 
 
 def measure(tool: Tool, job: Job, tree: Tree, server: Server, latency: float) -> Sample:

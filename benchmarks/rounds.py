@@ -76,20 +76,21 @@ class Bench:
     def _ready(self, tool: Tool, case: Case) -> int:
         """Runs it once on a few files, so that its program is in memory; gives its best number of workers here."""
         candidates = tool.workers.get(case.latency, (0,))
-        if case.work == "tiny":
+        if case.work in ("tiny", "start"):
             return candidates[0]
         few = tree(self._base, "tiny")
         launch(tool.command(self._job(tool, few, case, 0)), tool.environment(self._job(tool, few, case, 0)))
         if len(candidates) == 1:
             return candidates[0]
-        if (tool.key, case.latency) not in self._best:
-            self._best[tool.key, case.latency] = self._fastest(tool, case, candidates)
-        return self._best[tool.key, case.latency]
+        family = tool.key.partition("-")[0], case.latency  # s5cmd's cp and sync have the same workers
+        if family not in self._best:
+            self._best[family] = self._fastest(tool, case, candidates)
+        return self._best[family]
 
     def _fastest(self, tool: Tool, case: Case, candidates: tuple[int, ...]) -> int:
         """Tried on the small files, whatever the case."""
         files, seconds = tree(self._base, "small"), {}
-        for number in candidates * 2:
+        for number in candidates * self._slow:
             job = self._job(tool, files, case, number)
             sample = measure(tool, job, files, self._server, case.latency)
             if not sample.why_not:

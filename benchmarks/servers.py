@@ -75,7 +75,7 @@ def command(base: Path, *, python: bool) -> tuple[list[str], str]:
     built = None
     if not python:
         built = compiled("null_server.c", base, "-DTLS", "-lssl", "-lcrypto") or compiled("null_server.c", base)
-    return ([str(built)], "C") if built else ([sys.executable, str(HERE / "null_server.py")], "Python")
+    return ([str(built)], "C") if built else ([sys.executable, "-m", "benchmarks.null_server"], "Python")
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def null_server(base: Path, *, python: bool = False) -> Iterator[Server]:
     program, kind = command(base, python=python)
     pair = certificate(base)
     process = subprocess.Popen(
-        [*program, *map(str, pair or ())], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [*program, *map(str, pair or ())], cwd=HERE.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     try:

@@ -53,7 +53,10 @@ def faster(
 
     def look(cases: Cases) -> Found | None:
         found = ratio(cases, case, scenario, peers, ours=ours, what=what)
-        return None if found is None else Found(f"{found:.2f}x", found >= wanted)
+        if found is None:
+            return None
+        cpu = ratio(cases, case, scenario, peers, ours=ours, what="cpu") if what == "seconds" else None
+        return Found(f"{found:.2f}x" + (f" (processor time {cpu:.2f}x)" if cpu else ""), found >= wanted)
 
     return Target(words, f"{wanted:g}x", look)
 

@@ -196,7 +196,7 @@ def test_targets() -> None:
     rows = {"ours": runs(1.0, 2.0, 9.0), "s5cmd-cp": runs(3.0), "rclone": runs(0.1, why_not="exit code 1")}
     cases = {"small": {"scenarios": {"first push": rows}}}
     found = [target.look(cases) for target in targets.TARGETS[:3]]
-    assert [targets.Found("1.50x", True), None, None] == found
+    assert [targets.Found("1.50x (processor time 1.50x)", True), None, None] == found
 
 
 def test_null_server_speaks_tls(null: Server) -> None:
