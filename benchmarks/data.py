@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,61 +28,72 @@ class CannotMake(Exception):
     """These files can't be had here; the message says why."""
 
 
+def walk(folder: str) -> Iterator[os.DirEntry[str]]:
+    """The files below a folder. The fast way, as the benchmark's own work is done on the same processors."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from walk(entry.path)
+            elif entry.is_file():
+                yield entry
+
+
 @dataclass(frozen=True, slots=True)
 class Tree:
     """A folder of files."""
 
     folder: Path
 
-    def files(self) -> list[Path]:
+    def files(self) -> list[str]:
         """All of them, in an order that is always the same."""
-        return sorted(path for path in self.folder.rglob("*") if path.is_file())
+        return sorted(entry.path for entry in walk(str(self.folder)))
 
     def read(self) -> None:
         """Brings them into the page cache."""
         buffer = bytearray(MIB)
-        for path in self.folder.rglob("*"):
-            if path.is_file():
-                with path.open("rb", buffering=0) as file:
-                    while file.readinto(buffer):
-                        pass
+        for entry in walk(str(self.folder)):
+            with open(entry.path, "rb", buffering=0) as file:
+                while file.readinto(buffer):
+                    pass
 
     def size(self) -> tuple[int, int]:
         """How many files, and bytes."""
-        sizes = [path.stat().st_size for path in self.files()]
+        sizes = [entry.stat().st_size for entry in walk(str(self.folder))]
         return len(sizes), sum(sizes)
 
-    def change(self, share: float, round_number: int) -> list[Path]:
+    def change(self, share: float, round_number: int) -> list[str]:
         """Appends to some of the files, to others in each round. Their times are now, and `restore` takes it back."""
         files = self.files()
         wanted = max(1, int(len(files) * share))
         step = len(files) // wanted
         chosen = files[round_number % step :: step][:wanted]
         for path in chosen:
-            with path.open("ab") as file:
+            with open(path, "ab") as file:
                 file.write(APPENDED)
         return chosen
 
-    def restore(self, changed: list[Path]) -> None:
+    def restore(self, changed: list[str]) -> None:
         """What they were before `change`."""
         for path in changed:
-            os.truncate(path, path.stat().st_size - len(APPENDED))
+            os.truncate(path, os.stat(path).st_size - len(APPENDED))
         self.age()
 
     def age(self) -> None:
         """Makes all of them an hour old, as some tools compare times."""
         old = time.time() - 3600
-        for path in self.folder.rglob("*"):
-            if path.is_file() and path.stat().st_mtime > old:
-                os.utime(path, (old, old))
+        for entry in walk(str(self.folder)):
+            if entry.stat().st_mtime > old:
+                os.utime(entry.path, (old, old))
 
     def listing(self, prefix: str, to: Path) -> None:
         """Writes lines as `/__/load` reads them: this tree as it would be in a bucket."""
+        start = len(str(self.folder)) + 1
         with to.open("w") as out:
             for path in self.files():
-                content = path.read_bytes()
+                with open(path, "rb") as file:
+                    content = file.read()
                 md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-                out.write(f"{prefix}{path.relative_to(self.folder).as_posix()}\t{len(content)}\t{md5}\n")
+                out.write(f"{prefix}{path[start:]}\t{len(content)}\t{md5}\n")
 
 
 def equal(folder: Path, count: int, size: int, folders: int) -> None:

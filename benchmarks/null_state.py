@@ -117,7 +117,7 @@ def control(what: str, query: dict[str, str]) -> dict[str, float]:
                 STATE.store(start + key, Stored(int(size), md5, time.time(), {}))
     elif what in ("count", "drop"):
         paths = STATE.within(start)
-        found = {"objects": len(paths), "bytes": sum(STATE.objects[path].size for path in paths)}
+        found: dict[str, float] = {"objects": len(paths), "bytes": sum(STATE.objects[path].size for path in paths)}
         for path in paths if what == "drop" else ():
             STATE.forget(path)
         return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +60,7 @@ class Tool:
     title: str
     command: Callable[[Job], list[str]]
     environment: Callable[[Job], dict[str, str]]
-    workers: dict[int, tuple[int, ...]]
+    workers: Mapping[int, tuple[int, ...]]
     """By latency in ms: which numbers of workers are tried, of which the fastest is kept. Empty: its default."""
     compares: bool = True
     """Whether a second run asks what is there already."""

@@ -76,20 +76,22 @@ class Bench:
     def _ready(self, tool: Tool, case: Case) -> int:
         """Runs it once on a few files, so that its program is in memory; gives its best number of workers here."""
         candidates = tool.workers.get(case.latency, (0,))
-        if case.work in ("tiny", "start"):
+        if case.work == "tiny":
             return candidates[0]
         few = tree(self._base, "tiny")
         launch(tool.command(self._job(tool, few, case, 0)), tool.environment(self._job(tool, few, case, 0)))
-        if len(candidates) == 1:
+        if len(candidates) == 1 or case.work == "start":
             return candidates[0]
-        family = tool.key.partition("-")[0], case.latency  # s5cmd's cp and sync have the same workers
-        if family not in self._best:
-            self._best[family] = self._fastest(tool, case, candidates)
-        return self._best[family]
+        family = tool.key.partition("-")[0]  # s5cmd's cp and sync have the same workers
+        if (family, case.latency) not in self._best:
+            first = next(each for key, each in self._tools.items() if key.partition("-")[0] == family)
+            self._best[family, case.latency] = self._fastest(first, case, candidates)
+        return self._best[family, case.latency]
 
     def _fastest(self, tool: Tool, case: Case, candidates: tuple[int, ...]) -> int:
         """Tried on the small files, whatever the case."""
-        files, seconds = tree(self._base, "small"), {}
+        files = tree(self._base, "small")
+        seconds: dict[int, float] = {}
         for number in candidates * self._slow:
             job = self._job(tool, files, case, number)
             sample = measure(tool, job, files, self._server, case.latency)
