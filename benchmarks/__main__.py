@@ -37,8 +37,8 @@ def arguments() -> argparse.Namespace:
     peers = sorted(tools(Path()))
     parser.add_argument("--peers", nargs="*", metavar="NAME", choices=peers, help="only these beside ours")
     parser.add_argument("--rounds", type=int, help="medians of so many; default 3, with --full 5")
-    parser.add_argument("--patience", type=float, default=20.0, metavar="S",
-                        help="what takes longer is run once, with --full three times (default: 20)")  # fmt: skip
+    parser.add_argument("--patience", type=float, default=15.0, metavar="S",
+                        help="what takes longer is run once, with --full three times (default: 15)")  # fmt: skip
     parser.add_argument("--base", type=Path, default=ROOT / ".venv-bench", help="where files and peers are kept")
     parser.add_argument("--results", type=Path, default=ROOT / "benchmarks/results", help="where the figures go")
     parser.add_argument("--python-server", action="store_true", help="do without a compiler")
@@ -75,4 +75,9 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except OSError as error:
+        sys.exit(f"python -m benchmarks: {error}")

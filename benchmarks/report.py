@@ -15,8 +15,8 @@ DOCUMENT = ROOT / "docs/performance.md"
 PLOT = ROOT / "docs/images/performance.svg"
 BEGIN, END = "<!-- measured -->\n", "<!-- end of what was measured -->\n"
 HEADER = (
-    "| | seconds (least-most) | ratio | CPU s per 1,000 | peak MiB | requests | workers | runs |\n"
-    "|---|---|---|---|---|---|---|---|\n"
+    "| | seconds (least-most) | ratio | CPU s | per 1,000 | peak MiB | requests | workers | runs |\n"
+    "|---|---|---|---|---|---|---|---|---|\n"
 )
 
 
@@ -32,17 +32,19 @@ def requested(runs: list[dict[str, Any]]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items(), key=lambda each: -each[1])) or "none"
 
 
-def line(title: str, row: dict[str, Any], own: float | None, objects: int) -> str:
-    """A tool's row."""
+def line(title: str, row: dict[str, Any], own: float | None, what: str, objects: int) -> str:
+    """A tool's row; `own` is what the ratio of `what` is to."""
     runs = valid(row)
     if not runs:
-        return f"| {title} | invalid: {row['runs'][-1]['why_not'].splitlines()[0][:90]} | | | | | | |\n"
-    seconds, cpu, peak = (median(row, what) or 0.0 for what in ("seconds", "cpu", "peak"))
+        return f"| {title} | invalid: {row['runs'][-1]['why_not'].splitlines()[0][:90]} | | | | | | | |\n"
+    seconds, cpu, peak = (median(row, each) or 0.0 for each in ("seconds", "cpu", "peak"))
+    ratio = f"{(cpu if what == 'cpu' else seconds) / own:.2f}" if own else ""
     least, most = (pick(run["seconds"] for run in runs) for pick in (min, max))
     spread = f" ({least:.2f}-{most:.2f})" if len(runs) > 1 else ""
     bad = len(row["runs"]) - len(runs)
+    each = f"{cpu / objects * 1000:.3f}" if objects else ""
     return (
-        f"| {title} | {seconds:.2f}{spread} | {f'{seconds / own:.2f}' if own else ''} | {cpu / objects * 1000:.3f} | "
+        f"| {title} | {seconds:.2f}{spread} | {ratio} | {cpu:.2f} | {each} | "
         f"{peak:.0f} | {requested(runs)} | {row['workers'] or 'default'} | "
         f"{len(runs)}{f', {bad} invalid' if bad else ''} |\n"
     )
@@ -58,12 +60,15 @@ def table(name: str, case: dict[str, Any]) -> str:
     text = f"### {TITLES[case['work']]}, {case['latency']} ms{over}\n\n"
     text += f"{case['files']:,} files, {case['bytes'] / 2**20:,.1f} MiB; begun {case['about']}; null server in "
     text += f"{case['server']}; load average {min(loads):.1f} to {max(loads):.1f}.\n"
+    if case["work"] == "engine":
+        text += "The ratio is of processor time; the engine's is that of sending alone.\n"
     for scenario, rows in case["scenarios"].items():
         key = next((key for key in ("ours", "floor") if key in rows), next(iter(rows)))
-        own = median(rows[key])
+        what = "cpu" if key == "floor" else "seconds"
+        own = median(rows[key], what)
         text += f"\n**{scenario}**\n\n{HEADER}"
         for tool, row in sorted(rows.items(), key=lambda each: median(each[1]) or float("inf")):
-            text += line(named.get(tool, tool), row, own, max(1, case["files"]))
+            text += line(named.get(tool, tool), row, own, what, case["files"])
     for tool, why_not in case["not_run"].items():
         text += f"\nNot run: {named.get(tool, tool)}: {why_not}\n"
     return text

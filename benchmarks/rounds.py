@@ -71,7 +71,7 @@ class Bench:
             self._round(case, files, present, number, slow)
             for key, why_not in absent.items():
                 self._results.leave_out(case, key, why_not)
-            self._results.save(case, files.size())
+            self._results.save(case, (0, 0) if case.work == "start" else files.size())
 
     def _ready(self, tool: Tool, case: Case) -> int:
         """Runs it once on a few files, so that its program is in memory; gives its best number of workers here."""
