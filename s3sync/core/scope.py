@@ -38,7 +38,7 @@ def is_secret(name: str) -> bool:
     Dotfiles and dot folders count, but for `.well-known/` (RFC 8615), which is made to be public.
     """
     lower = name.lower()
-    if _DOTTED.search(lower):
+    if ("/." in lower or lower.startswith(".")) and _DOTTED.search(lower):  # this is asked of every name
         return True
     base = lower.rpartition("/")[2]
     if base.endswith(_SECRET_ENDINGS) or ".env" in base or "credentials" in base:
@@ -75,7 +75,7 @@ class Scope:
 
     def leaves_out_file(self, name: str) -> Reason | None:
         """Why a file whose folders are in scope is not, or None."""
-        if not name.startswith(self.prefix) or matches(name, self.ignore):
+        if not name.startswith(self.prefix) or (self.ignore and matches(name, self.ignore)):
             return Reason.IGNORED
         if self.include and not self._included(name):
             return Reason.IGNORED

@@ -16,6 +16,7 @@ from ..core.objects import Digest, LocalFile
 
 _CHUNK = 1024 * 1024
 _TRIES = 3
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 Render = Callable[[IO[bytes]], IO[bytes]]
 """Makes of a file's bytes those that are sent."""
@@ -67,7 +68,7 @@ def read(
     """
     for _ in range(_TRIES):
         # A link put in the file's place, a FIFO or a device must neither lead elsewhere nor block.
-        descriptor = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(file.path, _FLAGS)
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             os.close(descriptor)
@@ -87,7 +88,7 @@ def read(
 def head(file: LocalFile, size: int) -> bytes:
     """At most `size` bytes of the file's beginning; empty if it can't be read. Any thread may call."""
     try:
-        descriptor = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(file.path, _FLAGS)
     except OSError:
         return b""
     try:

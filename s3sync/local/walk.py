@@ -13,7 +13,7 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from operator import itemgetter
 
 from ..core.comparison import Reason
 from ..core.events import Failure
@@ -33,12 +33,9 @@ PATH_TOO_LONG = Failure("PathTooLong", hint="push a folder within by --source", 
 TOO_LONG = Failure("KeyTooLongError", hint="rename the file: a key has at most 1,024 bytes of UTF-8")
 
 
-class _Found(NamedTuple):
-    """One directory entry: what it is sorted by, and whether it is a folder itself (a link to one is not)."""
-
-    order: str
-    entry: os.DirEntry[str]
-    folder: bool
+_FILE, _FOLDER, _LINK = range(3)
+_Found = tuple[str, os.DirEntry[str], int]
+"""One directory entry: what it is sorted by, itself, and its kind. (A plain tuple: there is one for each name.)"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,37 +79,35 @@ class Walk:
         except OSError as error:
             yield self._closed(name[:-1], error)
             return
-        regular: list[_Found] = []
-        odd: list[_Found] = []
-        for item in found:
-            base = item.entry.name
-            in_order = self._in_order(name + base) and (not self.compose or base.isascii() or composed(base) == base)
-            (regular if in_order else odd).append(item)
+        odd = [item for item in found if not self._in_order(name, item[1].name)]
+        if odd:
+            found = [item for item in found if self._in_order(name, item[1].name)]
         for item in odd:
             yield from self._set_aside(root, item, name, above)
-        found = regular
         found.sort(key=_order)
         for item in found:
-            if item.folder or item.entry.is_symlink():
-                yield from self._branch(root, item, name + item.entry.name, above)
-            elif (leaf := self._leaf(item.entry, name + item.entry.name)) is not None:
+            _, entry, kind = item
+            if kind != _FILE:
+                yield from self._branch(root, item, name + entry.name, above)
+            elif (leaf := self._leaf(entry, name + entry.name)) is not None:
                 yield leaf
 
-    def _in_order(self, name: str) -> bool:
-        return (name.isascii() or is_utf8(name)) and self.is_regular(name)
+    def _in_order(self, parent: str, base: str) -> bool:
+        name = parent + base
+        if not name.isascii() and not (is_utf8(name) and (not self.compose or composed(base) == base)):
+            return False
+        return self.is_regular(name)
 
     def _set_aside(self, root: str, item: _Found, parent: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry]:
         """Walks an entry that has no place among the keys: files are held, the rest is passed."""
-        name = parent + (composed(item.entry.name) if self.compose else item.entry.name)
+        order, direct, kind = item
+        name = parent + (composed(direct.name) if self.compose else direct.name)
         if "\\" in name and self._is_out_of_scope(item, name):
             # Its object lies where other names are in scope: it is no orphan there.
-            self.hold(Passed(name, Reason.IGNORED, folder=item.order.endswith("/")))
+            self.hold(Passed(name, Reason.IGNORED, folder=order.endswith("/")))
             return
         below: Iterable[Entry | None]
-        if item.folder or item.entry.is_symlink():
-            below = self._branch(root, item, name, above)
-        else:
-            below = (self._leaf(item.entry, name),)
+        below = (self._leaf(direct, name),) if kind == _FILE else self._branch(root, item, name, above)
         for entry in below:
             if entry is None:
                 continue
@@ -127,14 +122,15 @@ class Walk:
     def _is_out_of_scope(self, item: _Found, name: str) -> bool:
         if not is_utf8(name):
             return False
-        if item.order.endswith("/"):
+        if item[0].endswith("/"):
             return self.scope.leaves_out_folder(name)
         return not name.startswith(self.scope.prefix)
 
     def _branch(self, root: str, item: _Found, name: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry]:
         """A folder, or a link: followed where it stays inside the root, or the user said so; never in a circle."""
-        linked = not item.folder
-        path = os.path.realpath(item.entry.path) if linked else item.entry.path
+        _, entry, kind = item
+        linked = kind == _LINK
+        path = os.path.realpath(entry.path) if linked else entry.path
         allowed = not linked or self._may_follow(path, root)
         try:
             status = os.stat(path, follow_symlinks=False)
@@ -210,19 +206,23 @@ class Walk:
 
 
 def _sortable(entry: os.DirEntry[str]) -> _Found:
-    folder = entry.is_dir(follow_symlinks=False)
-    return _Found(entry.name + "/" if folder or _leads_to_folder(entry) else entry.name, entry, folder)
+    if entry.is_file(follow_symlinks=False):
+        return entry.name, entry, _FILE
+    if entry.is_dir(follow_symlinks=False):
+        return entry.name + "/", entry, _FOLDER
+    if entry.is_symlink():
+        return entry.name + "/" if _leads_to_folder(entry) else entry.name, entry, _LINK
+    return entry.name, entry, _FILE  # a FIFO, a socket, a device: its status will tell
 
 
 def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
     try:
-        return entry.is_symlink() and entry.is_dir()
+        return entry.is_dir()
     except OSError:
         return False
 
 
-def _order(item: _Found) -> str:
-    return item.order
+_order = itemgetter(0)
 
 
 def composed(name: str) -> str:

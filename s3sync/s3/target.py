@@ -152,6 +152,10 @@ class Target:
         )  # fmt: skip
 
     @cached_property
+    def _has_own_parameters(self) -> bool:
+        return _overrides(self.storage, "get_object_parameters")
+
+    @cached_property
     def has_own_keys(self) -> bool:
         """Whether the class has its own rule for keys, so that nobody can tell a key's name."""
         return _overrides(self.storage, "_normalize_name")
@@ -207,7 +211,7 @@ class Target:
         """What decides on the parameters of a key, if it is the extension alone; None: ask for each key."""
         base = key.rpartition("/")[2]
         stem, dot, extension = base.rpartition(".")
-        if not stem or "." in stem or ":" in key or _overrides(self.storage, "get_object_parameters"):
+        if not stem or "." in stem or ":" in key or self._has_own_parameters:
             return None
         return dot + extension if dot else None
 

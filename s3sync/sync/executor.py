@@ -28,6 +28,7 @@ _TRIES = 3
 _READERS = 4
 _MANY = 64
 """So many objects under way are worth being collected in batches."""
+_NEW = Condition()
 _MIXED = Fingerprint(-1, "0" * 32)
 """Of an object that holds neither what a file held before nor what it holds now."""
 
@@ -57,6 +58,8 @@ class Uploads:
         self._threshold = target.transfer_config.multipart_threshold
         self.reconsider: Callable[[Job, Mapping[str, Any] | None], None] | None = None
         """Decides anew on what was assumed of an object and does not hold; gets what a HEAD said, if one was asked."""
+        self._in_memory = min(FAST_LIMIT, self._threshold - 1)
+        self._in_parts = not target.saves_itself
         self._reading = 0
         self._streamed = 0
         self._lock = threading.Lock()
@@ -115,27 +118,31 @@ class Uploads:
     def _begin(self, job: Job, tries: int) -> None:
         """Small files are read here and now, large ones by a thread, as they have to be hashed as a whole first."""
         if job.pair.file.size <= FAST_LIMIT:
-            self._read(job, tries, self._got)
+            try:
+                ticket = self._ticket(job, tries)
+            except Exception as error:  # noqa: BLE001  a storage's own rendering may raise anything
+                self._got((job, error))
+            else:
+                self._got(ticket)
         else:
             self._reading += 1
-            self._readers.submit(self._read, job, tries, partial(self._desk.post, self._got_large))
+            self._readers.submit(self._read_large, job, tries)
 
-    def _read(self, job: Job, tries: int, then: Callable[[_Ticket | tuple[Job, Exception]], None]) -> None:
-        """May run in a worker, so whatever happens is handed on."""
+    def _read_large(self, job: Job, tries: int) -> None:
+        """Runs in a worker, so whatever happens is handed on."""
         ticket: _Ticket | tuple[Job, Exception]
         try:
             ticket = self._ticket(job, tries)
         except Exception as error:  # noqa: BLE001  a storage's own rendering may raise anything
             ticket = job, error
-        then(ticket)
+        self._desk.post(self._got_large, ticket)
 
     def _ticket(self, job: Job, tries: int) -> _Ticket:
         """One reading for the digest, and for the ETag of an upload in parts."""
-        threshold, stop = self._threshold, self._run.is_over
-        in_parts = not self._target.saves_itself
+        threshold, stop, in_parts = self._threshold, self._run.is_over, self._in_parts
         render, file = job.rendering.render, job.pair.file
         sizes = (self._target.part_size_for(file.size),) if in_parts and not render and file.size >= threshold else ()
-        read = reading.read(file, render=render, keep=min(FAST_LIMIT, threshold - 1), part_sizes=sizes, stop=stop)
+        read = reading.read(file, render=render, keep=self._in_memory, part_sizes=sizes, stop=stop)
         etags = read.digest.multipart
         if in_parts and not etags and read.digest.size >= threshold:
             rendered, size = read.file._replace(path=read.path), self._target.part_size_for(read.digest.size)
@@ -144,7 +151,7 @@ class Uploads:
             except Exception:
                 read.discard()
                 raise
-        return _Ticket(job, read, tries, next(iter(etags.values()), None))
+        return _Ticket(job, read, tries, next(iter(etags.values())) if etags else None)
 
     def _got_large(self, ticket: _Ticket | tuple[Job, Exception]) -> None:
         self._reading -= 1
@@ -166,15 +173,14 @@ class Uploads:
 
     def _put(self, ticket: _Ticket) -> Put:
         job, read = ticket.job, ticket.reading
-        digest = read.digest
-        condition = Condition(job.decision.if_match) if self._conditional else None
-        own = self._target.saves_itself
+        digest, if_match = read.digest, job.decision.if_match
+        condition = (_NEW if if_match is None else Condition(if_match)) if self._conditional else None
+        own = not self._in_parts
         return Put(
-            key=job.key, parameters=job.rendering.parameters, size=digest.size, md5=digest.md5,
-            body=None if own else read.data, path=read.file.path if own else read.path, condition=condition,
-            name=job.pair.file.name, multipart_etag=ticket.multipart_etag, ticket=ticket,
-            carries_md5=not self._target.etags_are_md5 and not own,  # where an ETag tells nothing, our metadata does
-            assumed=job.pair.assumed,
+            job.key, job.rendering.parameters, digest.size, digest.md5, None if own else read.data,
+            read.file.path if own else read.path, condition, job.pair.file.name, ticket.multipart_etag,
+            not self._target.etags_are_md5 and not own,  # where an ETag tells nothing, our metadata does
+            ticket, job.pair.assumed,
         )  # fmt: skip
 
     def _completed(self, completion: Completion) -> None:
@@ -188,7 +194,7 @@ class Uploads:
         put, ticket = stored.put, stored.put.ticket
         read, job = ticket.reading, ticket.job
         self._run.upload_succeeded()
-        if _was_touched(put):
+        if put.body is None and _was_touched(put):
             try:
                 stored, is_whole = self.uploader.look_again(stored)
             except Replaced:
@@ -199,15 +205,19 @@ class Uploads:
                 return
         read.discard()
         size = put.size if stored.size is None else stored.size
-        self._state.remember_known(put.key, Known(stored.etag, size, read.digest.fingerprint))
-        self._state.remember_fingerprint(read.file, job.rendering.encoding, read.digest.fingerprint)
+        fingerprint = read.digest.fingerprint
+        self._state.remember_known(put.key, Known(stored.etag, size, fingerprint))
+        self._state.remember_fingerprint(read.file, job.rendering.encoding, fingerprint)
         if self._stored is not None:
             self._stored(put.key, stored.etag, size)
         self._progressed(put)
-        self._run.uploaded(lambda: Outcome(
+        if not self._run.wants_uploads:
+            self._run.count_upload(put.size)
+            return
+        self._run.emit(Outcome(
             put.name, put.key, Action.UPLOAD, Result.DONE, job.decision.reason, put.size,
             existed=job.pair.obj is not None,
-        ), put.size)  # fmt: skip
+        ))  # fmt: skip
 
     def _mixed(self, put: Put, etag: str, size: int) -> None:
         """It was streamed while somebody wrote to it: what is stored is ours, equal to no file, and to be replaced."""

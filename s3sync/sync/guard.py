@@ -31,15 +31,22 @@ class Publicity:
     """What `S3SYNC["INTENT"]` says of this alias."""
     _facts: StorageFacts | None = None
     """Of all keys, where the storage's class does not decide by key."""
+    _always: bool | None = None
+    """The answer for all names, where there is but one."""
 
     def covers(self, key: str, name: str) -> bool:
         """Raises what the storage's own methods raise."""
+        if self._always is not None:
+            return self._always
         facts = self._facts
         if facts is None:
             facts = self.target.storage_facts(key)
             if not self.target.decides_by_key:
                 self._facts = facts
-        return is_meant_public(facts, self.intent, name)
+        public = is_meant_public(facts, self.intent, name)
+        if self._facts is not None and not self.intent:
+            self._always = public
+        return public
 
 
 def publishes_secret(publicity: Publicity, allowed: frozenset[str], key: str, name: str) -> bool:
