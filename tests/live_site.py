@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from random import Random
-from typing import Any
 
 from tests.project import Project
 from tests.servers import Server, free_port

@@ -1,4 +1,4 @@
-"""The page that carries a site over (docs/moving.md, docs/ko.md), read as a person reads it: settings, commands, in order."""
+"""The page that carries a site over, in each language, read as a person reads it: settings, commands, in order."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.servers import Server
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("docs/moving.md", "docs/ko.md")
+LARGE = "docs/large.md"
 BUCKET = "acme-media"
 _BLOCK = re.compile(
     r"<!-- (?P<kind>settings|told|crontab)(?:: (?P<title>[^>]+))? -->\n```\w+\n(?P<text>.*?)```\n", re.DOTALL
@@ -40,9 +41,8 @@ class Scene:
 
 def scenes(page: str) -> list[Scene]:
     """The page's blocks."""
-    return [
-        Scene(found["kind"], found["title"] or "", found["text"]) for found in _BLOCK.finditer((ROOT / page).read_text())
-    ]
+    blocks = _BLOCK.finditer((ROOT / page).read_text())
+    return [Scene(found["kind"], found["title"] or "", found["text"]) for found in blocks]
 
 
 def by_title(kind: str, title: str, page: str = PAGES[0]) -> Scene:
@@ -55,7 +55,8 @@ def settings(scene: Scene, server: Server, bucket: str, *more: str) -> str:
     """The whole module: Django's own part, `more`, the page's block, and where this server is."""
     place = {
         "AWS_S3_ENDPOINT_URL": server.endpoint_url, "AWS_S3_ACCESS_KEY_ID": server.access_key,
-        "AWS_S3_SECRET_ACCESS_KEY": server.secret_key, "AWS_S3_REGION_NAME": server.region,
+        "AWS_S3_SECRET_ACCESS_KEY": server.secret_key,
+        "AWS_S3_REGION_NAME": server.region if server.kind != "moto" else None,  # which knows every region
         "AWS_S3_ADDRESSING_STYLE": "path", "AWS_S3_VERIFY": str(server.ca) if server.ca else None,
     }  # fmt: skip
     lines = "".join(f"{name} = {value!r}\n" for name, value in place.items() if value)

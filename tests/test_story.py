@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from tests.servers import ON_RGW_HTTPS, Server
 from tests.soak import SOAK, seeds
 from tests.story import BUCKET, PAGES, ROOT, Scene, by_title, scenes
 from tests.test_docs import settled
+
 
 @pytest.fixture(name="acme")
 def make_acme(tmp_path: Path, moto_server: Server) -> Iterator[Project]:
@@ -55,28 +56,48 @@ def test_the_page_shows_what_its_commands_print(acme: Project) -> None:
     """All of docs/moving.md, from the first setting to the crontab. S3SYNC_WRITE_DOCS=1 writes it anew."""
     for scene in scenes(PAGES[0]):
         if scene.kind == "settings":
-            story.take_over(acme, story.settings(scene, acme.server, BUCKET, live_site.SETTINGS))
+            take_over(acme, scene)
             if scene.title == "before":
                 live_site.rows(acme)
-            continue
-        if scene.title == "second":
-            acme.write("photos/2025/new.jpg", b"n" * 700, age=5)
-        if scene.kind == "crontab":
+        elif scene.kind == "crontab":
             for command in scene.commands:
                 result = acme.run(*(part.replace("/srv/acme", str(acme.root)) for part in command))
                 assert (0, "", "") == (result.code, result.stdout, result.stderr), result
-            continue
-        if scene.title == "back":
-            (acme.media / "photos/2025/new.jpg").unlink()
-            story.take_over(acme, story.settings(by_title("settings", "static"), acme.server, BUCKET, live_site.SETTINGS))
-        actual = healthy(settled("".join(story.told(scene, acme)).replace(str(acme.root), "/srv/acme")))
-        if os.environ.get("S3SYNC_WRITE_DOCS"):
-            for page in PAGES:
-                path = ROOT / page
-                path.write_text(path.read_text().replace(f"<!-- told: {scene.title} -->\n```console\n{scene.text}```",
-                                                         f"<!-- told: {scene.title} -->\n```console\n{actual}```"))
-            continue
+        else:
+            if scene.title == "second":
+                acme.write("photos/2025/new.jpg", b"n" * 700, age=5)
+            if scene.title == "back":
+                (acme.media / "photos/2025/new.jpg").unlink()
+                take_over(acme, by_title("settings", "static"))
+            shows(scene, acme, PAGES)
+
+
+def test_the_page_for_large_sites_shows_what_its_commands_print(acme: Project, moto_server: Server) -> None:
+    """All of docs/large.md"""
+    moto_server.client().create_bucket(Bucket=BUCKET)
+    take_over(acme, by_title("settings", "after"))
+    live_site.rows(acme)
+    for scene in scenes(story.LARGE):
+        if scene.title == "large changed":
+            (acme.root / "changed.txt").write_text("photos/2025/new.jpg\n")
+            acme.write("photos/2025/new.jpg", b"n" * 700, age=5)
+        shows(scene, acme, [story.LARGE])
+
+
+def take_over(project: Project, scene: Scene) -> None:
+    story.take_over(project, story.settings(scene, project.server, BUCKET, live_site.SETTINGS))
+
+
+def shows(scene: Scene, project: Project, pages: Sequence[str]) -> None:
+    """Holds a block against what its commands print."""
+    actual = healthy(settled("".join(story.told(scene, project)).replace(str(project.root), "/srv/acme")))
+    if not os.environ.get("S3SYNC_WRITE_DOCS"):
         assert scene.text == actual
+        return
+    for page in pages:
+        path = ROOT / page
+        block = f"<!-- told: {scene.title} -->\n```console\n"
+        path.write_text(path.read_text().replace(f"{block}{scene.text}```", f"{block}{actual}```"))
 
 
 @soak
@@ -96,7 +117,7 @@ def test_a_live_site_moves(seed: int, project: Project, server: Server, s3: Any,
     before = {path: path.read_bytes() for path in project.media.rglob("*.jpg")}
     front = live_site.Front(project)
 
-    def take_over(scene: Scene) -> None:
+    def switch(scene: Scene) -> None:
         story.take_over(project, story.settings(scene, server, bucket, live_site.SETTINGS))
         if not project.root.joinpath("db.sqlite3").exists():
             live_site.rows(project)
@@ -109,19 +130,19 @@ def test_a_live_site_moves(seed: int, project: Project, server: Server, s3: Any,
             assert 0 == result.code or is_servers_own(command, result), (command, result)
 
     first, *others = (scene for scene in scenes(PAGES[0]) if scene.title != "back")
-    take_over(first)
+    switch(first)
     try:
         with live_site.Visitors(front, server, 4 if SOAK else 2, seed) as visitors:
             for scene in others:
-                (take_over if scene.kind == "settings" else carry_out)(scene)
+                (switch if scene.kind == "settings" else carry_out)(scene)
                 if scene.title == "static" and scene.kind == "told":
                     front.deploy()
             on_s3 = dict(visitors.kept)
             gone = set(on_s3)
-            take_over(by_title("settings", "static"))
+            switch(by_title("settings", "static"))
             front.deploy()
             carry_out(by_title("told", "back"))
-            take_over(first)
+            switch(first)
             carry_out(Scene("told", "", "$ python manage.py check\n"))
         say(visitors.done)
         assert [] == visitors.trouble
