@@ -6,10 +6,8 @@ A value that cannot be meant raises `ConfigurationError`, whose message says wha
 
 from __future__ import annotations
 
-import difflib
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -17,12 +15,12 @@ from typing import Any, Final, cast
 
 from django.conf import settings
 
+from s3sync import setting_values as values
 from s3sync.exceptions import ConfigurationError
 from s3sync.media_setting import MediaEntry, media_entries
 
 STATE_DIR_VARIABLE: Final = "S3SYNC_STATE_DIR"
 ENGINES: Final = ("auto", "fast", "boto3")
-INTENTS: Final = ("public", "private", "cdn")
 COLLECTSTATIC: Final = ("django", "s3")
 CSS_URLS: Final = ("auto", "relative", "absolute", "inline", "redirect", "off")
 CSS_MISSING: Final = ("error", "warn", "ignore")
@@ -47,13 +45,6 @@ DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
 
 #: Hosts that mean this machine, or a test, and never the site.
 _NO_SITE: Final = frozenset({"localhost", "127.0.0.1", "[::1]", "testserver"})
-# Anything else, such as a quote or a parenthesis, would have a meaning in the stylesheets that it ends up in.
-_is_origin = re.compile(
-    r"https?://([a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.IGNORECASE | re.ASCII
-).fullmatch
-
-#: Prefixes of storage names with their intent, in the order written; "" is every name.
-Rules = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,22 +68,22 @@ class Conf:
 
     @property
     def media_storage(self) -> str:
-        return _alias("MEDIA_STORAGE", self._value("MEDIA_STORAGE"))
+        return values.alias("MEDIA_STORAGE", self._value("MEDIA_STORAGE"))
 
     @property
     def static_storage(self) -> str:
-        return _alias("STATIC_STORAGE", self._value("STATIC_STORAGE"))
+        return values.alias("STATIC_STORAGE", self._value("STATIC_STORAGE"))
 
     @property
     def media_source(self) -> Path | None:
         """The directory as written, made absolute; None where `MEDIA_ROOT` is meant."""
         value = self._value("MEDIA_SOURCE")
-        return None if value is None else _directory("MEDIA_SOURCE", value)
+        return None if value is None else values.directory("MEDIA_SOURCE", value)
 
     @property
     def media_root(self) -> Path | None:
         """`MEDIA_ROOT` made absolute; None if it is empty, as it is by default."""
-        return _directory("MEDIA_ROOT", settings.MEDIA_ROOT) if settings.MEDIA_ROOT else None
+        return values.directory("MEDIA_ROOT", settings.MEDIA_ROOT) if settings.MEDIA_ROOT else None
 
     @property
     def file_permissions(self) -> int | None:
@@ -119,17 +110,17 @@ class Conf:
 
     @property
     def collectstatic(self) -> str:
-        return _one_of("COLLECTSTATIC", self._value("COLLECTSTATIC"), COLLECTSTATIC)
+        return values.one_of("COLLECTSTATIC", self._value("COLLECTSTATIC"), COLLECTSTATIC)
 
     @property
     def engine(self) -> str:
-        return _one_of("ENGINE", self._value("ENGINE"), ENGINES)
+        return values.one_of("ENGINE", self._value("ENGINE"), ENGINES)
 
     @property
     def workers(self) -> int | None:
         """The ceiling of uploads in flight; None leaves it to the engine."""
         value = self._value("WORKERS")
-        return None if value is None else _count("WORKERS", value, least=1, example=32)
+        return None if value is None else values.count("WORKERS", value, least=1, example=32)
 
     @property
     def state_dir(self) -> Path | None:
@@ -138,17 +129,17 @@ class Conf:
         The environment variable S3SYNC_STATE_DIR wins over the setting: one host of many differs by its environment.
         """
         value = os.environ.get(STATE_DIR_VARIABLE) or self._value("STATE_DIR")
-        return None if value is None else _directory("STATE_DIR", value)
+        return None if value is None else values.directory("STATE_DIR", value)
 
     @property
     def css(self) -> CssSettings:
-        written = _mapping("CSS", self._value("CSS"), example='{"URLS": "auto"}')
+        written = values.mapping("CSS", self._value("CSS"), example='{"URLS": "auto"}')
         css = {**CSS_DEFAULTS, **written}
         return CssSettings(
-            urls=_one_of("CSS.URLS", css["URLS"], CSS_URLS),
-            missing=_one_of("CSS.MISSING", css["MISSING"], CSS_MISSING),
-            inline_max=_count("CSS.INLINE_MAX", css["INLINE_MAX"], least=0, example=8192),
-            origin=None if css["ORIGIN"] is None else _origin("CSS.ORIGIN", css["ORIGIN"]),
+            urls=values.one_of("CSS.URLS", css["URLS"], CSS_URLS),
+            missing=values.one_of("CSS.MISSING", css["MISSING"], CSS_MISSING),
+            inline_max=values.count("CSS.INLINE_MAX", css["INLINE_MAX"], least=0, example=8192),
+            origin=None if css["ORIGIN"] is None else values.origin("CSS.ORIGIN", css["ORIGIN"]),
         )
 
     @property
@@ -162,7 +153,7 @@ class Conf:
         hosts = [host for host in settings.ALLOWED_HOSTS if "*" not in host and host.lower() not in _NO_SITE]
         written = self.css.origin
         for found in ([written] if written else [], trusted, [f"https://{host}" for host in hosts]):
-            origins = {entry.lower() for entry in found if _is_origin(entry)}
+            origins = {entry.lower() for entry in found if values.is_origin(entry)}
             if len(origins) == 1:
                 return origins.pop()
         return None
@@ -173,12 +164,12 @@ class Conf:
         return str(settings.STATIC_URL or "/static/")
 
     @property
-    def intent(self) -> dict[str, Rules]:
+    def intent(self) -> dict[str, values.Rules]:
         """Every alias with a written intent; a single word becomes the rule for all names."""
-        written = _mapping("INTENT", self._value("INTENT"), example='{"default": "private"}')
-        return {_alias("INTENT", alias): _rules(alias, rules) for alias, rules in written.items()}
+        written = values.mapping("INTENT", self._value("INTENT"), example='{"default": "private"}')
+        return {values.alias("INTENT", alias): values.rules(alias, rules) for alias, rules in written.items()}
 
-    def intent_for(self, alias: str) -> Rules | None:
+    def intent_for(self, alias: str) -> values.Rules | None:
         """The written intent of this alias, or None where it is to be derived from the storage."""
         return self.intent.get(alias)
 
@@ -206,10 +197,10 @@ class Conf:
         """Keys that mean nothing, each with the known key it resembles; those inside CSS are written `CSS.KEY`."""
         written = self._written()
         css = written.get("CSS")
-        found = [(key, _resembling(key, DEFAULTS)) for key in written if key not in DEFAULTS]
+        found = [(key, values.resembling(key, DEFAULTS)) for key in written if key not in DEFAULTS]
         for key in css if isinstance(css, Mapping) else ():
             if key not in CSS_DEFAULTS:
-                near = _resembling(key, CSS_DEFAULTS)
+                near = values.resembling(key, CSS_DEFAULTS)
                 found.append((f"CSS.{key}", near and f"CSS.{near}"))
         return [(str(key), near) for key, near in found]
 
@@ -231,92 +222,10 @@ class Conf:
                 yield error
 
     def _written(self) -> Mapping[str, Any]:
-        return _mapping("", getattr(settings, "S3SYNC", {}), example='{"MEDIA_STORAGE": "default"}')
+        return values.mapping("", getattr(settings, "S3SYNC", {}), example='{"MEDIA_STORAGE": "default"}')
 
     def _value(self, key: str) -> Any:
         return self._written().get(key, DEFAULTS[key])
-
-
-def _wrong(key: str, value: object, write: str, example: str) -> ConfigurationError:
-    where = "S3SYNC" + "".join(f"[{part!r}]" for part in key.split(".", 1) if part)
-    hint = f'"{key.rpartition(".")[2]}": {example},' if key else f"S3SYNC = {example}"
-    return ConfigurationError(f"{where} is {value!r}; write {write}.", hint=hint)
-
-
-def _mapping(key: str, value: object, *, example: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise _wrong(key, value, "a dictionary", example)
-    return value
-
-
-def _alias(key: str, value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise _wrong(key, value, "an alias of STORAGES as a string", '"default"')
-    return value
-
-
-def _directory(key: str, value: object) -> Path:
-    path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
-    if not isinstance(path, str) or not path:
-        raise _wrong(key, value, "a directory as a string or Path, or None", 'BASE_DIR / "media"')
-    # Not resolve(): a linked directory keeps the name its author gave it. And a missing home directory is no error.
-    return Path(os.path.abspath(os.path.expanduser(path)))
-
-
-def _one_of(key: str, value: object, choices: Sequence[str]) -> str:
-    if not isinstance(value, str) or value not in choices:
-        likely = _resembling(value, choices) or choices[0]
-        raise _wrong(key, value, f"one of {', '.join(map(repr, choices))}", f'"{likely}"')
-    return value
-
-
-def _count(key: str, value: object, *, least: int, example: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise _wrong(key, value, f"a whole number, {least} or more", str(example))
-    return value
-
-
-def _origin(key: str, value: object) -> str:
-    if not isinstance(value, str) or not _is_origin(value):
-        write = "the site's scheme and host and nothing else, a host of other letters in its xn-- form"
-        raise _wrong(key, value, write, '"https://www.example.com"')
-    return value.lower()
-
-
-def _rules(alias: str, written: object) -> Rules:
-    key = f"INTENT.{alias}"
-    if isinstance(written, str):
-        return [("", _one_of(key, written, INTENTS))]
-    example = '[("public/", "public"), ("", "private")]'
-    if not isinstance(written, (list, tuple)) or not written:
-        raise _wrong(key, written, "'public', 'private', 'cdn' or a list of (prefix, intent) pairs", example)
-    rules: Rules = []
-    for pair in written:
-        match pair:
-            case (str(), _):
-                rules.append(_rule(key, written, pair, rules))
-            case _:
-                raise _wrong(key, written, "a list of (prefix, intent) pairs", example)
-    return rules
-
-
-def _rule(key: str, written: object, pair: Sequence[Any], earlier: Rules) -> tuple[str, str]:
-    """The pair, unless it could never decide: what it is there to protect would be left unprotected in silence."""
-    prefix, intent = pair[0], _one_of(key, pair[1], INTENTS)
-    if prefix.startswith("/"):
-        name = prefix.lstrip("/")
-        raise _wrong(key, written, f"{name!r}: no storage name begins with a slash", f'[("{name}", "{intent}")]')
-    for covering, decided in earlier:
-        if prefix.startswith(covering) and decided != intent:
-            write = f"the pair of {prefix!r} before that of {covering!r}: the first match decides"
-            raise _wrong(key, written, write, f'[("{prefix}", "{intent}"), ("{covering}", "{decided}")]')
-    return prefix, intent
-
-
-def _resembling(word: object, known: Iterable[str]) -> str | None:
-    spelled = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(str(word).lower(), spelled, n=1, cutoff=0.6)
-    return spelled[near[0]] if near else None
 
 
 conf: Final = Conf()

@@ -25,7 +25,6 @@ from s3transfer.utils import ChunksizeAdjuster
 from storages.backends.s3 import S3Storage
 from storages.utils import ReadBytesWrapper, clean_name
 
-from ..access.intent import StorageFacts
 from ..storages.cutover import s3_alone, written
 from .content_types import content_type_of
 from .objects import customer_key
@@ -36,8 +35,8 @@ POOL_SIZE = 32
 
 _CACHED = 4096
 """Entries that a cache of renderings may have: names and parameters may be as many as objects."""
-_SIGNATURES = ("X-Amz-Signature=", "Signature=", "Key-Pair-Id=")
-_AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn")
+AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn")
+"""What the hosts of Amazon's own endpoints end with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ class Target:
     def of(cls, alias: str, storage: S3Storage) -> Target:
         """Reads a live storage, of one with an old place behind it the S3 side. Asks nothing of the network."""
         own = copy.copy(s3_alone(storage))
-        if _overrides(own, "connection"):
+        if overrides(own, "connection"):
             return cls(alias, own)
         extra: dict[str, Any] = {"max_pool_connections": max(POOL_SIZE, own.client_config.max_pool_connections or 0)}
         if checksum_calculation(own) is None:
@@ -85,12 +84,12 @@ class Target:
 
     def new_session(self) -> Any:
         """A session as the storage makes it, read anew from its options and profile; None if it has its own way."""
-        return None if _overrides(self.storage, "connection") else self.storage._create_session()
+        return None if overrides(self.storage, "connection") else self.storage._create_session()
 
     @cached_property
     def bucket(self) -> str:
         """The bucket's name; empty if none is configured."""
-        if _overrides(self.storage, "bucket"):
+        if overrides(self.storage, "bucket"):
             with contextlib.suppress(BotoCoreError, ValueError):  # who makes the client meets the same, and tells
                 return str(self.storage.bucket.name or "")
         return str(self.storage.bucket_name or "")
@@ -116,7 +115,7 @@ class Target:
     @cached_property
     def is_aws(self) -> bool:
         """Whether Amazon itself answers, whose conditional writes need no proof."""
-        return (urlsplit(self.endpoint).hostname or "").endswith(_AWS_DOMAINS)
+        return (urlsplit(self.endpoint).hostname or "").endswith(AWS_DOMAINS)
 
     @property
     def region(self) -> str | None:
@@ -141,24 +140,24 @@ class Target:
     @cached_property
     def saves_itself(self) -> bool:
         """Whether the class has its own way of saving, so that each object has to go through its `_save`."""
-        return _overrides(self.storage, "_save") or _overrides(self.storage, "_get_write_parameters")
+        return overrides(self.storage, "_save") or overrides(self.storage, "_get_write_parameters")
 
     @cached_property
     def decides_by_key(self) -> bool:
         """Whether the class may write each object with other parameters."""
         return any(
-            _overrides(self.storage, name) for name in ("get_object_parameters", "_get_write_parameters", "url")
+            overrides(self.storage, name) for name in ("get_object_parameters", "_get_write_parameters", "url")
             if not (name == "url" and type(self.storage).url is HashedFilesMixin.url)
         )  # fmt: skip
 
     @cached_property
     def _has_own_parameters(self) -> bool:
-        return _overrides(self.storage, "get_object_parameters")
+        return overrides(self.storage, "get_object_parameters")
 
     @cached_property
     def has_own_keys(self) -> bool:
         """Whether the class has its own rule for keys, so that nobody can tell a key's name."""
-        return _overrides(self.storage, "_normalize_name")
+        return overrides(self.storage, "_normalize_name")
 
     @cached_property
     def has_plain_keys(self) -> bool:
@@ -189,7 +188,7 @@ class Target:
     def why_not_fast(self) -> str | None:
         """Why objects can't go the fast way, as far as the storage's class tells; None where they may."""
         for method in ("_save", "_get_write_parameters", "connection", "bucket"):
-            if _overrides(self.storage, method):
+            if overrides(self.storage, method):
                 return f"{type(self.storage).__name__} overrides {method}"
         if checksum_calculation(self.storage, ours="when_required") == "when_supported":
             return "request_checksum_calculation is when_supported"
@@ -218,7 +217,7 @@ class Target:
     def _rendering_of(self, key: str) -> Rendering:
         """Django-storages calls `get_object_parameters` with the full key, so do we."""
         storage = self.storage
-        if _overrides(storage, "_get_write_parameters"):
+        if overrides(storage, "_get_write_parameters"):
             # It may need the content; each object goes through `_save` anyway.
             params = dict(S3Storage._get_write_parameters(storage, key))
         else:
@@ -262,42 +261,6 @@ class Target:
         """A label for endpoint and bucket, under which the state keeps what it knows."""
         return f"{self.endpoint.rstrip('/')}/{self.bucket}"
 
-    def storage_facts(self, key: str) -> StorageFacts:
-        """What the storage says about who reads the object under this key."""
-        params, storage = self._told_parameters(key), self.storage
-        wants = bool(storage.querystring_auth)
-        signs = storage.cloudfront_signer is not None
-        domain = str(storage.custom_domain or "")
-        grants = tuple(str(value) for name, value in (params or {}).items() if name.startswith("Grant"))
-        return StorageFacts(
-            acl=None if params is None else params.get("ACL"), grants=grants, acl_is_told=params is not None,
-            url_is_signed=self._signs(key, wants and (signs or not domain)), wants_signed=wants,
-            custom_domain=bool(domain),
-            custom_domain_is_s3=domain.partition("/")[0].endswith(_AWS_DOMAINS), custom_domain_signs=signs,
-        )  # fmt: skip
-
-    def _signs(self, key: str, by_options: bool) -> bool:
-        """Whether `url()` gives a signed URL: as the options say, unless the class has a `url` of its own."""
-        from .addresses import exact_url
-
-        url = written(type(self.storage), "url")
-        if url in (S3Storage.url, HashedFilesMixin.url):
-            return by_options
-        try:
-            query = exact_url(self.storage, self.name_of(key)).partition("?")[2]
-        except Exception:  # noqa: BLE001  the user's own code
-            return by_options
-        return any(mark in query for mark in _SIGNATURES)
-
-    def _told_parameters(self, key: str) -> Mapping[str, Any] | None:
-        """What the object under this key would be written with; None if only its content could tell."""
-        try:
-            if _overrides(self.storage, "_get_write_parameters"):
-                return dict(self.storage._get_write_parameters(key))
-            return self.rendering_of(key).parameters.params
-        except Exception:  # noqa: BLE001  the user's own code, here asked without content
-            return None
-
 
 def without_userinfo(url: str) -> str:
     """An address without the name and password that may stand in it, as fit for a report."""
@@ -318,5 +281,6 @@ def checksum_calculation(storage: S3Storage, ours: str | None = None) -> str | N
     return said.lower() if said else None
 
 
-def _overrides(storage: S3Storage, name: str) -> bool:
+def overrides(storage: S3Storage, name: str) -> bool:
+    """Whether the storage's class has this method from somebody else than django-storages and us."""
     return written(type(storage), name) is not getattr(S3Storage, name)

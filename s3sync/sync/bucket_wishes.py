@@ -15,6 +15,7 @@ from ..exceptions import ConfigurationError, GuardRefused
 from ..s3.options import find_backends
 from ..s3.providers import endpoint_kind
 from ..s3.target import Target
+from ..s3.told import storage_facts
 from .documents import Settings, describe
 from .intents import Intents
 from .run import Run
@@ -118,7 +119,7 @@ def _apart(statements: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _check_acl(run: Run, target: Target, *, acls: bool) -> bool:
     """Whether the storage sends a public ACL. Raises ConfigurationError if the bucket is to accept none."""
-    facts = target.storage_facts(target.key_of("s3sync.jpg"))
+    facts = storage_facts(target, target.key_of("s3sync.jpg"))
     sends = facts.acl not in _HARMLESS_ACLS or bool(facts.grants)
     if sends and not acls:
         raise ConfigurationError(

@@ -24,6 +24,7 @@ from ..exceptions import ConfigurationError
 from ..media_setting import MediaEntry, media_aliases
 from ..s3.options import find_backends, read_storage
 from ..s3.target import Target
+from ..s3.told import storage_facts
 from .targets import static_target_of
 
 KINDS: Final = ("iam", "bucket", "cors")
@@ -163,7 +164,7 @@ def describe(alias: str, settings: Settings) -> Described:
         partition=partition_of(region), is_aws=not endpoint or _region_in(endpoint) is not None,
         sends_acl=not told or any(_sends_acl(params) for params in written),
         sends_tags=any("Tagging" in params for params in written), kms_key=_kms_key(written),
-        rules=settings.intent_for(alias) or [("", derive(target.storage_facts(target.key_of(_PROBES[0]))).intent)],
+        rules=settings.intent_for(alias) or [("", derive(storage_facts(target, target.key_of(_PROBES[0]))).intent)],
         has_domain=bool(target.storage.custom_domain),
     )  # fmt: skip
     return Described(facts, notes)

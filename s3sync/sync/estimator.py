@@ -11,6 +11,7 @@ from ..core.estimate import Estimate
 from ..core.report import Report
 from ..s3.conditions import Conditions, Enforcement
 from ..s3.target import Target
+from ..s3.told import storage_facts
 from ..s3.uploader import FAST_LIMIT
 from .jobs import Job
 from .run import PushOptions
@@ -72,7 +73,7 @@ class Estimator:
         if options.verify:
             estimate.ask("ListObjectsV2", max(1, -(-(counts["listed"] + counts["new"]) // _PAGE)))
         if options.fix_metadata:
-            fixes, facts = report.planned[Action.FIX], self.target.storage_facts(self.target.prefix + "probe")
+            fixes, facts = report.planned[Action.FIX], storage_facts(self.target, self.target.prefix + "probe")
             estimate.ask("CopyObject", fixes, usual)
             if not facts.acl and not facts.grants:
                 estimate.ask("GetObjectAcl", fixes, usual)  # a copy loses the ACL that somebody has given

@@ -16,6 +16,7 @@ from ..core.scope import is_secret
 from ..local import reading
 from ..s3.addresses import exact_url
 from ..s3.target import Target
+from ..s3.told import storage_facts
 from .jobs import Executor, Job
 from .run import Run
 
@@ -40,7 +41,7 @@ class Publicity:
             return self._always
         facts = self._facts
         if facts is None:
-            facts = self.target.storage_facts(key)
+            facts = storage_facts(self.target, key)
             if not self.target.decides_by_key:
                 self._facts = facts
         public = is_meant_public(facts, self.intent, name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..access import StorageFacts, derive
 from ..s3.target import Target
+from ..s3.told import storage_facts
 
 EXPECTED, DECLARED, DERIVED = "expected", "declared", "derived"
 HIDDEN = ("private", "cdn")
@@ -51,7 +52,7 @@ class Intents:
                 return Meant(intent, DECLARED)
         facts = self._facts
         if facts is None:
-            facts = self.target.storage_facts(self.target.prefix + name)
+            facts = storage_facts(self.target, self.target.prefix + name)
             if not self.target.decides_by_key:
                 self._facts = facts
         return Meant(derive(facts).intent, DERIVED)

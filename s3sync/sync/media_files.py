@@ -15,6 +15,7 @@ from ..core.scope import Scope, is_secret
 from ..exceptions import ConfigurationError
 from ..local.walk import Walk
 from ..s3.target import Target
+from ..s3.told import storage_facts
 from .guard import Publicity, publishes_secret
 from .old_place import media_folder
 from .project_seen import Project
@@ -79,7 +80,7 @@ class _Media:
             return False
         try:
             key = self.target.key_of(name)
-            if not is_meant_public(self.target.storage_facts(key), self.intent, name):
+            if not is_meant_public(storage_facts(self.target, key), self.intent, name):
                 return False
             parameters = self.target.rendering_of(key).parameters.params
         except Exception:  # noqa: BLE001  the same

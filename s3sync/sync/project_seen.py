@@ -23,6 +23,7 @@ from ..exceptions import ConfigurationError
 from ..media_setting import media_aliases
 from ..s3.addresses import exact_url
 from ..s3.options import find_backend, find_backends, is_s3, read_options
+from ..s3.told import storage_facts
 from ..storages.cutover import CutoverMixin
 from .targets import static_target_of
 
@@ -183,7 +184,7 @@ class Project:
         """What all addresses of this alias begin with; empty where they are signed, or nobody can tell."""
         try:
             target, _ = static_target_of(alias, self.settings.storages)
-            if target.storage_facts(target.prefix + _PROBE).url_is_signed:
+            if storage_facts(target, target.prefix + _PROBE).url_is_signed:
                 return ""
             url = exact_url(target.storage, _PROBE)
         except Exception:  # noqa: BLE001  the project's own storage, which has a check of its own

@@ -10,6 +10,7 @@ from ..doctor.facts import StorageSeen
 from ..s3.addresses import exact_url
 from ..s3.checkup import unsendable
 from ..s3.target import Target, checksum_calculation
+from ..s3.told import storage_facts
 from .intents import Intents
 
 _NAME = "s3sync.jpg"
@@ -35,7 +36,7 @@ def seen(target: Target, settings: Settings, live: Any) -> StorageSeen:
     key = target.prefix + _NAME
     config = target.client.meta.config
     origin, path, signature = _address_of(target)
-    facts = target.storage_facts(key)
+    facts = storage_facts(target, key)
     parameters = _parameters_of(target, key)
     return StorageSeen(
         alias=target.alias, bucket=target.bucket, prefix=target.prefix, identity=target.identity,

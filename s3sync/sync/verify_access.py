@@ -23,6 +23,7 @@ from ..s3.errors import REMOTE_ERRORS, hint_for, operation_of, trouble_of
 from ..s3.listing import BrokenListing
 from ..s3.options import find_backends
 from ..s3.target import Target
+from ..s3.told import storage_facts
 from .access_wishes import AccessOptions, AccessSettings
 from .alias_verification import AliasVerification, Extent
 from .intents import Intents
@@ -263,7 +264,7 @@ def _report_contradictions(run: Run, settings: AccessSettings, targets: list[Tar
     places = []
     for target in targets:
         declared = settings.intent_for(target.alias) or ()
-        facts = target.storage_facts(target.prefix + "s3sync.jpg")
+        facts = storage_facts(target, target.prefix + "s3sync.jpg")
         facts = replace(facts, serves_static=target.alias == settings.static_storage)
         for found in contradictions(facts, declared):
             level = "info" if found.severity == "info" else "warning"
