@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandParser
 
-from ..setting_values import INTENTS
 from ..core.judged import SEVERITIES
+from ..setting_values import INTENTS
 from .documents import add_policy_options
 from .options import add_ignore, add_metrics, add_result, duration, ignored, path, whole_number
 
