@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
-# Each worker has servers of its own. More than a few would only fight for memory.
-WORKERS ?= auto
+# Each worker has servers of its own: more than a few would only fight for memory. One more than there are processors, as
+# some tests wait for time to pass.
+WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 1) + 1)))
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 RGW = tests/rgw.sh
