@@ -84,6 +84,17 @@ def test_static_files_are_not_moved(tmp_path: Path) -> None:
     assert [] == found(STORAGES=names["STORAGES"], MEDIA_ROOT=tmp_path)
 
 
+def test_a_misspelt_name_is_set_right(tmp_path: Path) -> None:
+    """s3sync.storages.CutoverStorge, s3sync.storage.MediaS3Storage"""
+    for wrong, right in (
+        ("s3sync.storages.CutoverStorge", "s3sync.storages.CutoverStorage"),
+        ("s3sync.storage.MediaS3Storage", "s3sync.storages.MediaS3Storage"),
+        ("s3sync.storages.S3StaticStorage", "s3sync.storages.StaticS3Storage"),
+    ):
+        ((check, _, hint),) = found(STORAGES={"default": s3(wrong)}, MEDIA_ROOT=tmp_path)
+        assert ("s3sync.E003", f'"BACKEND": "{right}",') == (check, hint)
+
+
 def test_options_that_can_not_be_meant(tmp_path: Path) -> None:
     """A misspelt option of ours is found as one of S3Storage is; a wrong value is told in the storage's own words"""
     for options, expected, words in (
