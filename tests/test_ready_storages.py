@@ -65,7 +65,7 @@ def stranger(server: Server, bucket: str, key: str) -> int:
 
 @ON_MOTO_AND_RGW_HTTPS
 def test_a_bucket_name_is_enough(project: Project, s3: Any, name: str) -> None:
-    """s3_create_bucket; s3_push_media; collectstatic --s3; an upload; s3_verify_acl; s3_doctor --write; check"""
+    """s3_create_bucket; s3_push_media; collectstatic --s3; an upload; s3_verify_acl; s3_doctor --write"""
     site(project, name, MANIFEST)
     project.write("a.jpg", b"private", age=60)
     project.asset("css/a.css", "a{background:url(b.png)}")
@@ -89,8 +89,6 @@ def test_a_bucket_name_is_enough(project: Project, s3: Any, name: str) -> None:
     doctor = project.run("s3_doctor", "--write", "--format", "json")
     wrong = [each for each in doctor.report["items"] if each["verdict"] != "ok"]
     assert [] == wrong, json.dumps(wrong, indent=1)
-    checked = project.run("check", "--tag", "s3sync")
-    assert "no issues" in checked.stdout + checked.stderr, checked
 
 
 @ON_MOTO
@@ -102,10 +100,11 @@ def test_settings_for_others_do_not_publish_uploads(project: Project, name: str)
     )  # fmt: skip
     found = ask(project, """
         static = storages["staticfiles"]
-        done(media=[storage.url("a.jpg").partition("?")[0], storage.location, storage.default_acl],
+        address, _, query = storage.url("a.jpg").partition("?")
+        done(media=[address, "Signature=" in query, storage.location, storage.default_acl],
              static=[static.url("a.css"), static.location, static.default_acl, static.file_overwrite],
              signature=storage.signature_version, own=storage.__class__(bucket_name="b", location="x").location)
         """)  # fmt: skip
-    assert [f"{project.server.endpoint_url}/{name}/media/a.jpg", "media", None] == found["media"]
+    assert [f"{project.server.endpoint_url}/{name}/media/a.jpg", True, "media", None] == found["media"]
     assert ["https://cdn.example.com/static/a.css", "static", None, True] == found["static"]
     assert ("s3", "x") == (found["signature"], found["own"]), "what is asked for is done"
