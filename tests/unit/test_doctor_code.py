@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -222,10 +223,18 @@ def test_many_places_are_told_once_and_counted() -> None:
     assert all(each.why and each.fix for each in diagnoses)
 
 
+def test_uploads_that_are_not_on_s3_yet_need_their_route() -> None:
+    """`default` is a CutoverStorage: MEDIA_ROOT is served, and of static files there is nothing to serve"""
+    lookout = replace(LOOKOUT, falls_back=True)
+    source = f"{FROM_SERVE}{ROUTE}{ROUTE.replace('MEDIA', 'STATIC')}".encode()
+    found = [(4, "cutover-route", "ok"), (5, "serve-route", "warning")]
+    assert found == [place[:3] for place in places_in(source, lookout) or ()]
+
+
 def test_every_title_has_words() -> None:
     """What the tables expect can be told"""
     titles = {place[1] for _, *places in [*PLACES, *IN_TEMPLATES] for place in places}
-    assert titles == set(WORDS)
+    assert titles | {"cutover-route"} == set(WORDS)
 
 
 S3_BACKEND, DISK_BACKEND = "storages.backends.s3.S3StaticStorage", "django.core.files.storage.FileSystemStorage"
