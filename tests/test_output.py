@@ -375,7 +375,7 @@ import django
 from django.core.management import CommandError, call_command
 django.setup()
 found = []
-for options in ({}, {}, {"storage": "nope"}, {"lock": "bucket"}, {"check": True, "compare": "always"}):
+for options in ({}, {}, {"storage": "nope"}, {"lock": ""}, {"check": True, "compare": "always"}):
     out, err = io.StringIO(), io.StringIO()
     try:
         call_command("s3_push_media", stdout=out, stderr=err, **options)
