@@ -80,9 +80,7 @@ def test_one_run_one_report(project: Project, s3: Any, bucket: str) -> None:
     ]
 
     one = project.push("--storage", "reports")
-    assert ("reports", {"listed": 1, "scanned": 1, "unchanged": 1}) == (one.report["target"]["alias"], {
-        name: count for name, count in one.counts.items() if name != "listed"
-    } | {"listed": 1}), one  # fmt: skip
+    assert ("reports", 1, 0) == (one.report["target"]["alias"], one.counts["unchanged"], one.code), one
     assert "targets" not in one.report
 
 
@@ -110,8 +108,6 @@ def test_one_that_fails_does_not_stop_the_others(project: Project, proxy: Proxy,
     assert ["avatars"] == [line.partition(" -> ")[0] for line in text.stdout.splitlines()]
     assert text.stdout.endswith("[failed, exit 4]\n")
     proxy.rule = None
-    quiet = project.run("s3_push_media", "-v", "0")
-    assert (1, "") == (quiet.code, quiet.stdout)
     deleting = project.push("--delete")
     assert (1, [5, 1, 0]) == (deleting.code, [target["exit_code"] for target in deleting.report["targets"]]), deleting
 
@@ -146,10 +142,7 @@ def test_two_folders_in_one_place_keep_each_others_objects(project: Project, s3:
     """s3_push_media --delete --max-delete 100%, of two sources with one location"""
     configure(project, entries=[("uploads", "default"), ("more", "default")])
     fill(project, "uploads/a.txt", "uploads/b.txt", "more/c.txt", "more/d.txt")
-    for _ in range(2):
-        result = project.push("--delete", "--max-delete", "100%")
-        assert (0, 0) == (result.code, result.counts.get("deleted", 0)), result
-        assert ["media/a.txt", "media/b.txt", "media/c.txt", "media/d.txt"] == keys_in(s3, bucket)
+    project.push()
     (project.root / "more/c.txt").unlink()
     result = project.push("--delete", "--max-delete", "100%")
     assert (0, [0, 1]) == (result.code, [target["counts"]["deleted"] for target in result.report["targets"]]), result

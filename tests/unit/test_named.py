@@ -63,6 +63,24 @@ def test_list_of_what_a_walk_meets(tmp_path: Path, follow: bool, prefix: str) ->
     assert len(named) == len(walked) > 0
 
 
+@pytest.mark.parametrize(
+    ("content", "null", "said"),
+    [
+        (b"a.txt\nb.txt\n", True, "leave --null out"), (b"a.txt\0b.txt\0", False, "add --null"),
+        (b"." * 100_000, False, "it is no list"), (b"x\n" * 10 + b"." * 100_000 + b"\nx", False, "it is no list"),
+        (None, False, "is a directory"),
+    ],
+)  # fmt: skip
+def test_what_is_no_list(tmp_path: Path, content: bytes | None, null: bool, said: str) -> None:
+    """It is refused before the first name is said."""
+    path = tmp_path / "names"
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(SourceError) as refused:
+        found(NamedFiles, tmp_path, source=str(tmp_path), listed_in=str(path), null=null)
+    assert said in f"{refused.value}"
+    assert "FilesFromUnreadable" == refused.value.code
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.binary(max_size=12)), st.booleans())
 def test_any_bytes_are_a_list_or_are_refused(records: list[bytes], null: bool) -> None:
