@@ -43,6 +43,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=ROOT / "benchmarks/results", help="where the figures go")
     parser.add_argument("--python-server", action="store_true", help="do without a compiler")
     parser.add_argument("--no-install", action="store_true", help="install nothing; use what is there")
+    parser.add_argument("--note", default="", help="words about the circumstances, to stand above the tables")
     parser.add_argument("--docs", action="store_true", help="write docs/performance.md afterwards")
     parser.add_argument("--report", action="store_true", help="run nothing; print, or with --docs write, what there is")
     return parser.parse_args()
@@ -62,7 +63,7 @@ def main() -> int:
         )  # fmt: skip
         troubles = [] if options.quick or options.no_install or options.peers == [] else install(base)
         rounds = options.rounds or (1 if options.quick else 5 if options.full else 3)
-        results = Results.begin(options.results, base, troubles)
+        results = Results.begin(options.results, base, troubles, options.note)
         bench = Bench(base, results, patience=options.patience, slow_rounds=3 if options.full else 1)
         valid = bench.run(wanted, rounds, python=options.python_server)
         print()

@@ -14,6 +14,7 @@ PANELS = (
 )  # fmt: skip
 WIDTH, LEFT, RIGHT, BAR, GAP, HEAD = 860, 230, 130, 15, 5, 40
 LEAST, MOST = 0.1, 100.0
+MARKS = (0.1, 0.3, 1, 3, 10, 30, 100)
 OURS, THEIRS, INK, FAINT = "#0b7a53", "#8a94a6", "#1f2430", "#d5d9e0"
 Rows = list[tuple[str, str, float, float]]
 
@@ -49,7 +50,7 @@ def panel(y: float, title: str, rows: Rows) -> list[str]:
     """One group of bars."""
     parts = [text(12, y + 22, title, size=13, weight="bold")]
     bottom = y + HEAD - 8 + len(rows) * (BAR + GAP)
-    for mark in (0.1, 0.3, 1, 3, 10, 30, 100):
+    for mark in MARKS:
         colour = INK if mark == 1 else FAINT
         x = position(mark)
         parts.append(f'<path d="M{x:.1f} {y + HEAD - 8:.1f}V{bottom:.1f}" stroke="{colour}" stroke-width="1"/>')
@@ -69,7 +70,8 @@ def panel(y: float, title: str, rows: Rows) -> list[str]:
 def plot(cases: Cases, titles: dict[str, str], caption: str) -> str:
     """The whole picture; cases that were not measured are left out."""
     explained = f"Seconds of each tool, as multiples of s3_push_media's; {caption}; to the right is slower, logarithmic"
-    y, parts = 44.0, [text(12, 24, explained)]
+    y, parts = 54.0, [text(12, 24, explained)]
+    parts += [text(position(mark), 46, f"{mark:g}x", anchor="middle", size=10) for mark in MARKS]
     for case, scenario in PANELS:
         rows = rows_of(cases, case, scenario, titles)
         if len(rows) > 1:

@@ -90,7 +90,8 @@ def markdown(cases: Cases, about: dict[str, Any]) -> str:
     text = f"Measured {about['date']}: {machine['processor']}, {machine['cores']} cores, {machine['memory']} GiB, "
     text += f"{machine['system']} {machine['kernel']}; "
     text += ", ".join(f"{name} {version}" for name, version in about["versions"].items()) + ".\n\n"
-    text += "".join(f"Missing: {trouble}\n" for trouble in about["missing"])
+    text += f"{about['note']}\n\n" if about.get("note") else ""
+    text += "".join(f"Missing: {trouble}\n\n" for trouble in about["missing"])
     order = list(TITLES)
     ordered = sorted(cases.items(), key=lambda each: (order.index(each[1]["work"]), each[1]["latency"], each[1]["tls"]))
     return text + goals(cases) + "\n" + "\n".join(table(name, case) for name, case in ordered)

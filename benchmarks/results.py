@@ -41,12 +41,12 @@ class Results:
     cases: Cases = field(default_factory=dict)
 
     @classmethod
-    def begin(cls, folder: Path, base: Path, troubles: list[str]) -> Results:
+    def begin(cls, folder: Path, base: Path, troubles: list[str], note: str = "") -> Results:
         """Nothing yet."""
         now = datetime.now(timezone.utc)
         about = {
             "date": now.strftime("%Y-%m-%d"), "began": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "machine": machine(),
-            "versions": versions(base), "missing": troubles,
+            "versions": versions(base), "missing": troubles, "note": note,
         }  # fmt: skip
         return cls(folder / f"{now:%Y%m%dT%H%M%SZ}.json", about)
 
