@@ -15,6 +15,7 @@ import pytest
 from tests.project import S3_STORAGE, Project, Result, s3_options
 from tests.proxy import Proxy, Request
 from tests.servers import ON_MOTO, ON_RGW_HTTPS
+from tests.soak import SOAK
 
 LARGE = 20 * 1024 * 1024 + 7
 """Bytes; it goes in three segments, and was put in three parts."""
@@ -43,7 +44,7 @@ def requests(result: Result) -> dict[str, int]:
     return {name: count for name, count in result.report["requests"].items() if count}
 
 
-@pytest.mark.parametrize("engine", ["fast", "boto3"])
+@pytest.mark.parametrize("engine", ["fast", *(["boto3"] * SOAK)])
 @ON_RGW_HTTPS
 def test_what_is_there_comes_here_once(project: Project, s3: Any, bucket: str, engine: str) -> None:
     """s3_pull_media --engine E, twice; then a push, which sends nothing; then a pull after a push"""
@@ -315,7 +316,7 @@ def test_compressed_objects_come_as_the_storage_opens_them(project: Project, s3:
     """s3_pull_media with gzip on, of what we have sent, of another's gzip, large ones, and of what is no gzip at all"""
     project.configure(options={"gzip": True})
     text = b"plain text\n" * 1000
-    noise = os.urandom(9 * 1024 * 1024)
+    noise = os.urandom(8 * 1024 * 1024)
     project.write("ours.css", text, age=60)
     assert 1 == project.push().counts["uploaded"]
     gz = {"Bucket": bucket, "ContentEncoding": "gzip", "ContentType": "text/css"}
@@ -409,7 +410,7 @@ os.link, os.replace = _within(os.link), _within(os.replace)
 """
 
 
-@pytest.mark.parametrize("world", [NO_LINKS, OTHER_DISK], ids=["no-links", "other-disk"])
+@pytest.mark.parametrize("world", [OTHER_DISK, *([NO_LINKS] * SOAK)])
 @ON_MOTO
 def test_file_systems_that_can_do_less(project: Project, s3: Any, bucket: str, proxy: Proxy, world: str) -> None:
     """s3_pull_media, where the file system has no hard links; where a subfolder is another one"""

@@ -34,7 +34,7 @@ def read_parameters(target: Target, key: str) -> dict[str, Any]:
 
 
 def names_within(target: Target, storage: object) -> str | None:
-    """What makes another storage's names the target's, put before them; None where its objects are elsewhere."""
+    """What makes the names of another storage the target's; None where its objects are elsewhere."""
     if not isinstance(storage, S3Storage):
         return None
     other = Target.of("", storage)
