@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from .diagnosed import DoctorReport
 from .judged import AccessReport
-from .report import COUNTS, OK, Report, printable
+from .report import COUNTS, OK, Report
 
 LAST_SUCCESS = "s3sync_last_success_timestamp_seconds"
 
@@ -69,7 +69,7 @@ def _samples(report: Report, labels: Labels, finished: float, success: float | N
     yield _Sample("s3sync_duration_seconds", labels, round(report.seconds["total"], 3))
     if isinstance(report, AccessReport):
         for row in report.aliases.values():
-            own = labels | {"alias": row.alias, "bucket": row.bucket, "prefix": row.prefix}
+            own = labels | _plain({"alias": row.alias, "bucket": row.bucket, "prefix": row.prefix})
             for verdict, count in sorted(row.verdicts.items()):
                 yield _Sample("s3sync_verdicts", own | {"verdict": verdict}, count)
     elif isinstance(report, DoctorReport):
@@ -93,7 +93,12 @@ def _labels(report: Report) -> Labels:
         bucket, prefix = (_common(values) for values in ({row.bucket for row in rows}, {row.prefix for row in rows}))
     elif isinstance(report, DoctorReport):
         bucket = prefix = ""
-    return {"command": report.command, "alias": alias, "bucket": bucket, "prefix": prefix}
+    return _plain({"command": report.command, "alias": alias, "bucket": bucket, "prefix": prefix})
+
+
+def _plain(labels: Labels) -> Labels:
+    """Without lone surrogates, which no file can hold."""
+    return {name: value.encode("utf-8", "backslashreplace").decode() for name, value in labels.items()}
 
 
 def _common(values: set[str]) -> str:
@@ -132,4 +137,4 @@ def _line(sample: _Sample) -> str:
 
 
 def _escaped(value: str) -> str:
-    return re.sub(r'[\\"\n]', lambda found: _ESCAPES[found[0]], str(printable(value)))
+    return re.sub(r'[\\"\n]', lambda found: _ESCAPES[found[0]], value)

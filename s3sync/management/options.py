@@ -190,9 +190,9 @@ def bytes_per_second(text: str) -> float:
 
 
 def requests_per_second(text: str) -> float:
-    """`100`, or `0.5`."""
-    if not re.fullmatch(r"\d+(?:\.\d+)?", text, re.ASCII) or not float(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of requests a second: write 100 or 0.5")
+    """`100`, or `0.5`. Signatures are valid for a quarter of an hour, which a request must not have to wait."""
+    if not re.fullmatch(r"\d+(?:\.\d+)?", text, re.ASCII) or float(text) < 0.1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of requests a second, 0.1 or more: write 100 or 0.5")
     return float(text)
 
 
