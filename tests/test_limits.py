@@ -108,6 +108,22 @@ def test_a_limited_push_stores_the_same(project: Project, s3: Any, bucket: str, 
     assert 0 == project.push("--check", "--bwlimit", "1G").code
 
 
+@ON_MOTO
+@pytest.mark.parametrize(
+    ("limit", "engine", "size"),
+    [(("--bwlimit", "5K"), "boto3", 8000), (("--bwlimit", "5K"), "fast", 8000),
+     (("--max-rps", "2"), "boto3", 20), (("--max-rps", "2"), "fast", 20)],
+)  # fmt: skip
+def test_whichever_engine_sends_is_held_back(project: Project, limit: tuple[str, str], engine: str, size: int) -> None:
+    """s3_push_media --max-duration 1s with a limit that a dozen files take longer for: the time is up before the end"""
+    project.fill(12, size=size)
+
+    result = project.push(*limit, "--engine", engine, "--max-duration", "1s")
+
+    assert (7, engine) == (result.code, result.report["engine"]), result
+    assert result.counts.get("uploaded", 0) < 12, result
+
+
 @ON_RGW_HTTPS
 def test_what_is_larger_than_a_burst_goes_in_measure(project: Project, s3: Any, bucket: str) -> None:
     """s3_push_media --bwlimit 2M, over TLS: 600 kB is more than may go at once, so boto3 sends it piece by piece"""

@@ -20,6 +20,7 @@ _BURST = 0.25
 """Seconds' worth of bytes that may go at once."""
 _CATCH_UP = 0.05
 """Seconds' worth of requests that may go at once: clocks and threads are never on time."""
+_MANY = 1 << 16
 _SLICE = 0.2
 
 
@@ -32,7 +33,7 @@ class Limits:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:  # fmt: skip
         """Bytes of content a second, and requests a second; None is no limit. Nothing is waited for once `stop()`."""
-        self._bandwidth, self._stop, self._now, self._sleep = bandwidth, stop, now, sleep
+        self._bandwidth, self._rate, self._stop, self._now, self._sleep = bandwidth, requests, stop, now, sleep
         self._bytes = Bucket(bandwidth, max(_CHUNK, bandwidth * _BURST)) if bandwidth else None
         self._requests = Bucket(requests, max(1.0, requests * _CATCH_UP)) if requests else None
         self._guard = threading.Lock()
@@ -49,8 +50,9 @@ class Limits:
 
     @property
     def streams(self) -> int:
-        """How many bodies may be under way at once, so that each gets on."""
-        return max(1, int(self._bandwidth // _STREAM)) if self._bandwidth else 1 << 16
+        """How many objects may be under way at once, so that each gets on, and none has to wait for long."""
+        by_bytes = self._bandwidth // _STREAM if self._bandwidth else _MANY
+        return max(1, int(min(by_bytes, self._rate or _MANY)))
 
     def at_once(self, size: int) -> bool:
         """Whether a body of so many bytes may go in one piece."""

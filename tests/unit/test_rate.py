@@ -117,6 +117,7 @@ def test_what_goes_in_one_piece(bandwidth: float | None, streams: int, at_once: 
     """No connection stands still so long that S3 gives it up, and no burst is longer than a quarter of a second."""
     some = Limits(bandwidth)
 
+    assert (min(streams, 3), 1) == (Limits(bandwidth, 3).streams, Limits(bandwidth, 0.5).streams)
     assert (streams, True) == (some.streams, some.at_once(at_once))
     assert bandwidth is None or not some.at_once(at_once + 1)
 
