@@ -81,6 +81,8 @@ class Workshop:
         """`held_back` tells why a file must not be sent, and so must not be in a manifest; None: it may."""
         self._run, self._target, self._settings, self._wishes, self._spool = run, target, settings, wishes, spool
         self._held_back = held_back
+        self.found = 0
+        """Names that the finders have found."""
 
     @cached_property
     def collection(self) -> Collection:
@@ -89,6 +91,7 @@ class Workshop:
         # A built tree is pushed as it is; but for what the user says.
         ignored = self._run.options.ignore if self._is_built else self._wishes.ignore_patterns
         found = collect(self._wishes.source, ignored, self._spool, overhead)
+        self.found = len(found.files) + len(found.passed)
         for name, file in list(found.files.items()):
             self._run.go_on("collecting")
             if (why := self._held_back(file)) is not None:

@@ -28,7 +28,7 @@ from .leftovers import Removals
 from .locking import locked
 from .manifests import Manifests
 from .render import Tree, Workshop, finding_of
-from .run import Run
+from .run import Run, RunEnded
 from .targets import facts_of, foreign_names, static_target_of
 from .tree import Deploy, TreePush
 from .verify_css import verify_stylesheets
@@ -50,7 +50,11 @@ def collect_static(
         run.report.place = f"{wishes.build}/"
     with open_spool() as spool:
         workshop = Workshop(run, target, settings, wishes, spool, _held_back(run, target, settings, wishes))
-        tree = workshop.tree()
+        try:
+            tree = workshop.tree()
+        except RunEnded:
+            run.report.counts["scanned"] = run.report.counts["not_tried"] = workshop.found
+            raise
         if wishes.build is not None:
             deploy = _deploy(run, target, wishes, tree, None)
             write_build(run, tree, wishes.build, None if deploy is None else deploy.manifests)
