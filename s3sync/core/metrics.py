@@ -42,13 +42,13 @@ class _Sample(NamedTuple):
     value: float
 
 
-def metrics_of(report: Report, *, finished: float, before: str) -> str:
+def metrics_of(report: Report, *, finished: float, before: str, aliases: str = "") -> str:
     """The content of a metrics file for a run that ended at `finished`, in seconds since the epoch.
 
     `before` is what the file has held so far, which is where a failed run takes the time of the last success from, and
-    the labels that it did not come to know.
+    the labels that it did not come to know. `aliases` is what a run over several storages was asked for; "" is all.
     """
-    labels, success = _as_before(_labels(report), before)
+    labels, success = _as_before(_labels(report, aliases), before)
     if report.exit_code == OK and (report.check or not report.dry_run):
         success = finished
     lines: list[str] = []
@@ -84,25 +84,17 @@ def _samples(report: Report, labels: Labels, finished: float, success: float | N
         yield _Sample("s3sync_requests", labels | {"operation": operation}, count)
 
 
-def _labels(report: Report) -> Labels:
-    """What tells this job from others. A run over several aliases is one job, so its labels don't name the last one."""
+def _labels(report: Report, aliases: str) -> Labels:
+    """What tells this job from others, however far it came: a run over several storages is one job."""
     alias, bucket, prefix = report.target.alias, report.target.bucket or "", report.target.prefix
-    if isinstance(report, AccessReport) and report.aliases:
-        rows = report.aliases.values()
-        alias = ", ".join(row.alias for row in rows)
-        bucket, prefix = (_common(values) for values in ({row.bucket for row in rows}, {row.prefix for row in rows}))
-    elif isinstance(report, DoctorReport):
-        bucket = prefix = ""
+    if isinstance(report, (AccessReport, DoctorReport)):
+        alias, bucket, prefix = aliases, "", ""
     return _plain({"command": report.command, "alias": alias, "bucket": bucket, "prefix": prefix})
 
 
 def _plain(labels: Labels) -> Labels:
     """Without lone surrogates, which no file can hold."""
     return {name: value.encode("utf-8", "backslashreplace").decode() for name, value in labels.items()}
-
-
-def _common(values: set[str]) -> str:
-    return next(iter(values)) if len(values) == 1 else ""
 
 
 def _as_before(labels: Labels, before: str) -> tuple[Labels, float | None]:
@@ -113,7 +105,7 @@ def _as_before(labels: Labels, before: str) -> tuple[Labels, float | None]:
             continue
         earlier = {label: _unescaped(written) for label, written in _LABEL.findall(text)}
         same = earlier == labels
-        if not same and not labels["bucket"] and earlier.get("command") == labels["command"]:
+        if not labels["bucket"] and earlier.get("bucket") and earlier.get("command") == labels["command"]:
             same = earlier.keys() == labels.keys() and labels["alias"] in ("", earlier["alias"])
         if same:
             success = _number(value) if name == LAST_SUCCESS else None

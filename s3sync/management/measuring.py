@@ -29,7 +29,9 @@ def measure(options: dict[str, Any], report: Report) -> Finding | None:
     from ..core.metrics import metrics_of
 
     try:
-        write_whole(path, metrics_of(report, finished=time.time(), before=_before(path)), _MODE)
+        wished = options.get("storage") or ""
+        text = metrics_of(report, finished=time.time(), before=_before(path), aliases=wished)
+        write_whole(path, text, _MODE)
     except OSError as error:
         reason = str(error.strerror or error).lower()
         detail = f"The metrics can't be written to {path!r}: {reason}. Name a file in a folder that is there."

@@ -121,10 +121,21 @@ def test_verdicts_are_told_by_alias_and_the_run_by_all() -> None:
         made.aliases[alias] = AliasSummary(alias, "bucket", alias + "/")
         made.aliases[alias].verdicts[verdict] = 7
 
-    found = read(metrics_of(made, finished=1.0, before=""))
+    found = read(metrics_of(made, finished=1.0, before="", aliases="a, b"))
 
-    assert "a, b" == found["s3sync_exit_code", ""][0]["alias"]
+    assert ("a, b", "") == (found["s3sync_exit_code", ""][0]["alias"], found["s3sync_exit_code", ""][0]["bucket"])
     assert ("b", 7) == (found["s3sync_verdicts", "EXPOSED"][0]["alias"], found["s3sync_verdicts", "EXPOSED"][1])
+
+
+def test_a_verification_that_breaks_off_is_the_same_job() -> None:
+    """However many aliases it has come to; and another one's success is not its own."""
+    made = AccessReport(command="s3_verify_acl", version="1", run_id="1", started="", target=TargetFacts("b", "bucket"))
+    good = metrics_of(made, finished=100.0, before="", aliases="a, b")
+    made.error_exit, made.target = 1, TargetFacts("a", "other")
+    made.aliases["a"] = AliasSummary("a", "other", "")
+
+    assert 100.0 == success(metrics_of(made, finished=200.0, before=good, aliases="a, b"))
+    assert None is success(metrics_of(made, finished=200.0, before=good, aliases=""))
 
 
 @QUICK
