@@ -16,7 +16,8 @@ from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionEr
 
 from s3sync.access.facts import BucketFacts, Grant
 from s3sync.s3.bucket_facts import BucketReading, Unread, read_bucket
-from s3sync.s3.listing import Listed, Listing, OwnedListing
+from s3sync.s3.listing import Listing, OwnedListing
+from s3sync.s3.pages import Listed
 from s3sync.s3.providers import endpoint_kind, provider_of
 from tests.proxy import Proxy, Response
 from tests.scripted import Asked, Scripted, Talk, answer, scripted

@@ -19,11 +19,13 @@ from typing import Any, Generic, TypeVar
 
 import platformdirs
 
-from ..core.objects import Fingerprint, Known, LocalFile
+from ..core.objects import Fingerprint, Known, LocalFile, RemoteObject
 
 FILE_NAME = "state.sqlite3"
 _VERSION = 1
 _BATCH = 2000
+_FIRST_BATCH = 16
+_BITS = 0x7FFF_FFFF_FFFF_FFFF
 _SETTLED_NS = 2_000_000_000
 """A file that changed less than this ago may change again within its time stamp's resolution (as git has it)."""
 
@@ -49,23 +51,27 @@ def default_directory() -> Path | None:
 class _Ahead(Generic[T]):
     """Reads a table in the order in which a sorted walk asks, a batch of rows at a time.
 
-    A name before the batch (a file without its place in the order) is asked for singly.
+    A name before the batch (a file without its place in the order) is asked for singly. Who asks for few names gets
+    small batches.
     """
 
     def __init__(self, fetch: Callable[[str, int], list[tuple[str, T]]]) -> None:
         self._fetch = fetch
         self._rows: dict[str, T] = {}
         self._first, self._last, self._ended = "", "", False
+        self._asked = 0
 
     def get(self, name: str) -> T | None:
         if name < self._first:
             rows = self._fetch(name, 1)
             return rows[0][1] if rows and rows[0][0] == name else None
         if name > self._last and not self._ended:
-            rows = self._fetch(name, _BATCH)
-            self._rows = dict(rows)
-            self._first, self._ended = name, len(rows) < _BATCH
+            size = min(_BATCH, max(_FIRST_BATCH, 4 * self._asked))
+            rows = self._fetch(name, size)
+            self._rows, self._asked = dict(rows), 0
+            self._first, self._ended = name, len(rows) < size
             self._last = rows[-1][0] if rows else name
+        self._asked += 1
         return self._rows.get(name)
 
     def drop(self) -> None:
@@ -82,10 +88,13 @@ class State:
 
     def __init__(
         self, directory: Path | None, *, root: str, target: str, variant: str, warn: Callable[[str], None],
-        source: str = "",
+        source: str = "", prefix: str | None = None,
     ) -> None:  # fmt: skip
-        """`source` is written into each known record; `Known.source` says which one wrote it last."""
-        self.source = source
+        """`source` is written into each known record; `Known.source` says which one wrote it last.
+
+        `prefix` is what a key has before its file's name; None: it is not as simple as that.
+        """
+        self.source, self._prefix = source, prefix
         self._root = os.fsencode(root).decode("utf-8", "backslashreplace")
         self._target, self._variant, self._warn = target, variant, warn
         self._new_fingerprints: list[tuple[Any, ...]] = []
@@ -97,6 +106,7 @@ class State:
         self._database = self._open(directory)
         self._fingerprints: _Ahead[tuple[Any, ...]] = _Ahead(self._fetch_fingerprints)
         self._known: _Ahead[Known] = _Ahead(self._fetch_known)
+        self._settled: _Ahead[tuple[Any, ...]] = _Ahead(self._fetch_settled)
 
     def fingerprint(self, file: LocalFile, encoding: str) -> Fingerprint | None:
         """The fingerprint of a file that has not changed since it was taken."""
@@ -111,6 +121,16 @@ class State:
         if pending is not None:
             return Known(pending[2], pending[3], Fingerprint(pending[4], pending[5].hex()), pending[6])
         return None if key in self._forgotten else self._known.get(key)
+
+    def is_settled(self, key: str, file: LocalFile, encoding: str, obj: RemoteObject) -> bool:
+        """Whether both sides are as they were when they were found equal, or made so, by this very source.
+
+        Says no more than `known` and `fingerprint` do, at a fraction of their price. False where it can't tell.
+        """
+        if self._prefix is None or key in self._new_known or key in self._forgotten:
+            return False
+        row = self._settled.get(key)
+        return row is not None and row == (obj.etag, obj.size, encoding, *_status(file)) and bool(obj.etag)
 
     def remember_fingerprint(self, file: LocalFile, encoding: str, fingerprint: Fingerprint) -> None:
         """Keeps a fingerprint, unless the file changed a moment ago."""
@@ -159,6 +179,7 @@ class State:
         self._new_fingerprints, self._new_known, self._forgotten = [], {}, set()
         self._fingerprints.drop()
         self._known.drop()
+        self._settled.drop()
 
         def store() -> None:
             self._database.executemany(
@@ -195,6 +216,16 @@ class State:
             (self._target, key, limit),
         )
         return [(row[0], Known(row[1], row[2], Fingerprint(row[3], row[4].hex()), row[5])) for row in rows]
+
+    def _fetch_settled(self, key: str, limit: int) -> list[tuple[str, tuple[Any, ...]]]:
+        rows = self._query(
+            "SELECT k.key, k.etag, k.size, f.encoding, f.inode, f.size, f.mtime_ns, f.ctime_ns FROM known k"
+            " LEFT JOIN fingerprint f ON f.root = ? AND f.variant = ? AND f.name = substr(k.key, ?)"
+            " AND f.md5 = k.md5 AND f.sent_size = k.sent_size AND k.source = ?"
+            " WHERE k.target = ? AND k.key >= ? ORDER BY k.key LIMIT ?",
+            (self._root, self._variant, len(self._prefix or "") + 1, self.source, self._target, key, limit),
+        )
+        return [(row[0], row[1:]) for row in rows]
 
     def _query(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
         try:
@@ -254,7 +285,8 @@ class State:
 
 def _status(file: LocalFile) -> tuple[int, ...]:
     """What changes when the file does, as far as SQLite's 63 bits go: some file systems number inodes with 64."""
-    return tuple(number & 0x7FFF_FFFF_FFFF_FFFF for number in (file.inode, file.size, file.mtime_ns, file.ctime_ns))
+    _, _, size, mtime_ns, ctime_ns, inode = file
+    return inode & _BITS, size & _BITS, mtime_ns & _BITS, ctime_ns & _BITS
 
 
 def _connect(path: str) -> sqlite3.Connection:

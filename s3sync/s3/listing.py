@@ -1,23 +1,22 @@
-"""The bucket's listing: signed and sent by botocore, read by a parser of our own, which is ten times as fast."""
+"""The bucket's listing: signed and sent by botocore, read by parsers of our own (`pages`)."""
 
 from __future__ import annotations
 
 import queue
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
-from urllib.parse import unquote_plus
+from collections.abc import Iterator, Mapping
+from typing import Any, Generic
 from xml.etree import ElementTree
 
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
 from ..core.objects import RemoteObject
-from ..core.plan import Keyed
 from .detached import with_session
 from .errors import trouble_of
 from .objects import server_time, skew_of
+from .pages import Item, Listed, Page, parse_owned_page, parse_page
 
 _EMPTY = b'<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"></ListBucketResult>'
 _TRIES = 4
@@ -31,34 +30,6 @@ _NOT_TAKEN = ("InvalidArgument", "InvalidRequest")
 
 class BrokenListing(Exception):
     """The server's answer was no whole listing."""
-
-
-class Listed(NamedTuple):
-    """An object as listed, with what bears on who can read it."""
-
-    key: str
-    size: int
-    etag: str
-    """Unquoted."""
-    modified: str
-    """ISO 8601, UTC, as the server wrote it."""
-    storage_class: str
-    owner_id: str | None
-    """Canonical id; None where the server does not tell."""
-
-
-Item = TypeVar("Item", bound=Keyed)
-_Contents = Iterator[tuple[str, dict[str, str], ElementTree.Element]]
-"""Of each object its key, decoded, the texts of its elements and its own element."""
-
-
-class Page(Generic[Item]):
-    """One page of at most 1,000 objects."""
-
-    __slots__ = ("bucket", "next_token", "objects")
-
-    def __init__(self, objects: list[Item], next_token: str | None, bucket: str) -> None:
-        self.objects, self.next_token, self.bucket = objects, next_token, bucket
 
 
 class _Pages(Generic[Item]):
@@ -224,55 +195,3 @@ class _Raw:
 
     def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
         yield self._body
-
-
-def parse_page(body: bytes) -> Page[RemoteObject]:
-    """Reads one answer of ListObjectsV2. Raises ParseError or ValueError if it is not one, whole."""
-    root, namespace = _root(body)
-    objects = [
-        RemoteObject(key, int(found["Size"]), found.get("ETag", "").strip('"'), found.get("LastModified", ""))
-        for key, found, _ in _contents(root, namespace, ("Key", "Size", "ETag", "LastModified"))
-    ]
-    return Page(objects, _next_token(root, namespace), root.findtext(namespace + "Name") or "")
-
-
-def parse_owned_page(body: bytes) -> Page[Listed]:
-    """The same of one that was asked for with `fetch-owner`."""
-    root, namespace = _root(body)
-    owner = f"{namespace}Owner/{namespace}ID"
-    objects = [
-        Listed(
-            key, int(found["Size"]), found.get("ETag", "").strip('"'), found.get("LastModified", ""),
-            found.get("StorageClass") or "STANDARD", element.findtext(owner) or None,
-        )
-        for key, found, element in _contents(root, namespace, ("Key", "Size", "ETag", "LastModified", "StorageClass"))
-    ]  # fmt: skip
-    return Page(objects, _next_token(root, namespace), root.findtext(namespace + "Name") or "")
-
-
-def _root(body: bytes) -> tuple[ElementTree.Element, str]:
-    root = ElementTree.fromstring(body)
-    namespace, _, tag = root.tag.rpartition("}")
-    if tag != "ListBucketResult":
-        raise ValueError(f"<{tag}> instead of <ListBucketResult>")
-    return root, namespace + "}" if namespace else ""
-
-
-def _contents(root: ElementTree.Element, namespace: str, wanted: Sequence[str]) -> _Contents:
-    """Keys come URL-encoded (`encoding-type=url`), as XML 1.0 can't hold all characters that a key may have."""
-    encoded = root.findtext(namespace + "EncodingType") == "url"
-    names = {namespace + name: name for name in wanted}
-    for contents in root.iter(namespace + "Contents"):
-        found = {names[child.tag]: child.text or "" for child in contents if child.tag in names}
-        key = found["Key"]
-        if encoded and ("%" in key or "+" in key):
-            key = unquote_plus(key)
-        yield key, found, contents
-
-
-def _next_token(root: ElementTree.Element, namespace: str) -> str | None:
-    truncated = (root.findtext(namespace + "IsTruncated") or "false") == "true"
-    token = root.findtext(namespace + "NextContinuationToken") if truncated else None
-    if truncated and not token:
-        raise ValueError("the page is truncated but names no next one")
-    return token

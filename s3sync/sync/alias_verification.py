@@ -15,8 +15,9 @@ from ..core.scope import Scope
 from ..s3.acls import AclReader, ObjectAcl
 from ..s3.calls import CallCounter
 from ..s3.errors import REMOTE_ERRORS, hint_for, operation_of, trouble_of
-from ..s3.listing import Listed, OwnedListing
+from ..s3.listing import OwnedListing
 from ..s3.objects import head_object
+from ..s3.pages import Listed
 from ..s3.target import Target
 from .intents import Intents, Meant
 from .probes import Probes, Sample

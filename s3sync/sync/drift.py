@@ -32,6 +32,11 @@ class Drift:
         self._pool = ThreadPoolExecutor(min(_WORKERS, target.pool_size), thread_name_prefix="s3sync-head")
         self._outstanding = 0
 
+    @property
+    def minds_unchanged(self) -> bool:
+        """They are all that it is about."""
+        return True
+
     def act(self, job: Job) -> None:
         """Passes on what is not unchanged."""
         if job.decision.action is not Action.NONE or job.pair.obj is None:

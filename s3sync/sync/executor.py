@@ -64,6 +64,11 @@ class Uploads:
         self._streamed = 0
         self._lock = threading.Lock()
 
+    @property
+    def minds_unchanged(self) -> bool:
+        """Whether somebody looks at them."""
+        return self._run.details
+
     def act(self, job: Job) -> None:
         """Takes one decision."""
         if job.decision.action is not Action.UPLOAD:

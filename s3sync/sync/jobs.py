@@ -24,6 +24,10 @@ class Job(NamedTuple):
 class Executor(Protocol):
     """What the planner hands decisions to."""
 
+    @property
+    def minds_unchanged(self) -> bool:
+        """Whether it has to hear of objects that are as they should be."""
+
     def act(self, job: Job) -> None:
         """Takes one decision; never waits."""
 
@@ -44,6 +48,10 @@ class Rehearsal:
     run: Run
     count: Callable[[Job, int], None] = lambda job, size: None
     """Told of each upload, and its bytes."""
+
+    @property
+    def minds_unchanged(self) -> bool:
+        return self.run.details
 
     def act(self, job: Job) -> None:
         if job.decision.action is Action.UPLOAD:

@@ -50,6 +50,8 @@ class Planner:
         self._unlisted = unlisted
         self._outstanding = 0
         self._nfd = 0
+        asks_more = rules.compare is Compare.ALWAYS or rules.no_clobber or executor.minds_unchanged
+        self._only_counts_unchanged = not asks_more
         self.in_scope = 0
         """Objects of the listing that this run is about."""
 
@@ -157,6 +159,12 @@ class Planner:
         size = None if rendering.render else file.size
         if self._unlisted:
             self._assume(match.key, Pair(file, None, self._state.known(match.key), size, assumed=True), rendering)
+            return
+        if (
+            match.obj is not None and self._only_counts_unchanged
+            and self._state.is_settled(match.key, file, rendering.encoding, match.obj)
+        ):  # fmt: skip
+            self._run.report.counts["unchanged"] += 1
             return
         known = None if match.obj is None else self._state.known(match.key)
         self._decide(match.key, Pair(file, match.obj, known, size), rendering)

@@ -195,8 +195,9 @@ class Push(ABC):
         target = self.target
         source = hashlib.sha256(f"{target.prefix}\0{root}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
         state = State(
-            self.state_dir, root=root, target=target.identity, variant=target.variant, warn=warn, source=source
-        )
+            self.state_dir, root=root, target=target.identity, variant=target.variant, warn=warn, source=source,
+            prefix=target.prefix if target.has_plain_keys else None,
+        )  # fmt: skip
         self.stack.callback(state.close)
         recall(state, target, self.conditions)
         return state

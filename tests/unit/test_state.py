@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3sync.core.objects import Fingerprint, Known, LocalFile
+from s3sync.core.objects import Fingerprint, Known, LocalFile, RemoteObject
 from s3sync.local import state as state_module
 from s3sync.local.state import FILE_NAME, State, default_directory
 from tests.strategies import SLOW, names
@@ -38,8 +38,8 @@ class Opener:
         self.warnings: list[str] = []
         self._opened: list[State] = []
 
-    def __call__(self, *, root: str = "/srv", target: str = "t", variant: str = "v") -> State:
-        opened = State(self.directory, root=root, target=target, variant=variant, warn=self.warnings.append)
+    def __call__(self, *, root: str = "/srv", target: str = "t", variant: str = "v", **more: Any) -> State:
+        opened = State(self.directory, root=root, target=target, variant=variant, warn=self.warnings.append, **more)
         self._opened.append(opened)
         return opened
 
@@ -538,3 +538,43 @@ def test_where_it_lies_by_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
     assert tmp_path / "s3sync" == default_directory()
+
+
+OBJ = RemoteObject("media/a.png", 5, "e1", "2026-01-02T03:04:05.000Z")
+UNSETTLED: dict[str, tuple[LocalFile, str, RemoteObject, Known, dict[str, Any]]] = {
+    "the file was touched": (CHANGED["ctime"], "", OBJ, known(), {}),
+    "it is stored in another form": (FILE, "gzip", OBJ, known(), {}),
+    "the object was replaced": (FILE, "", OBJ._replace(etag="e2"), known(), {}),
+    "the object has another size": (FILE, "", OBJ._replace(size=6), known(), {}),
+    "its ETag says nothing": (FILE, "", OBJ._replace(etag=""), known(""), {}),
+    "what is stored is something else": (FILE, "", OBJ, Known("e1", 5, Fingerprint(5, "0" * 32)), {}),
+    "another source sent it": (FILE, "", OBJ, known(), {"source": "t"}),
+    "keys are not prefix and name": (FILE, "", OBJ, known(), {"prefix": None}),
+}
+
+
+def settle(opener: Opener, record: Known) -> None:
+    first = opener(source="s", prefix="media/")
+    first.remember_fingerprint(FILE, "", PRINT)
+    first.remember_known("media/a.png", record)
+    first.close()
+
+
+def test_settled(opener: Opener) -> None:
+    """Both sides are as they were left."""
+    settle(opener, known())
+
+    again = opener(source="s", prefix="media/")
+    assert again.is_settled("media/a.png", FILE, "", OBJ)
+    again.forget("media/a.png")
+    assert not again.is_settled("media/a.png", FILE, "", OBJ)
+
+
+@pytest.mark.parametrize("why", UNSETTLED)
+def test_not_settled(opener: Opener, why: str) -> None:
+    """Whatever has changed, the rules are to look at it."""
+    file, encoding, obj, record, wishes = UNSETTLED[why]
+    settle(opener, record)
+
+    again = opener(**{"source": "s", "prefix": "media/", **wishes})
+    assert not again.is_settled("media/a.png", file, encoding, obj)
