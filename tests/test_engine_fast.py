@@ -355,6 +355,36 @@ def test_pace() -> None:
     assert pace.limit == 1
 
 
+def paced(pace: Pace, latency: float, most: float, seconds: float) -> float:
+    """Answers in a second, at last, of a server that gives at most `most`, each after `latency` seconds."""
+    now = rate = 0.0
+    while now < seconds:
+        number = int(pace.limit)
+        rate = min(number / latency, most)
+        for step in range(number):
+            pace.succeeded(now + (step + 1) / rate)
+        now += number / rate
+    return rate
+
+
+@pytest.mark.parametrize(("latency", "most"), [(0.001, 8000.0), (0.025, 8000.0), (0.1, 8000.0), (0.1, 500.0)])
+def test_the_pace_rises_while_more_is_done(latency: float, most: float) -> None:
+    """Within some seconds it does what the best fixed number would, with few more connections than that takes."""
+    pace = Pace(16, 512)
+    best = min(most, 512 / latency)
+
+    assert paced(pace, latency, most, 5.0) >= 0.8 * best
+    assert pace.limit <= max(64, 4 * best * latency)
+
+
+def test_the_pace_finds_a_better_server() -> None:
+    """What was enough once is looked at again."""
+    pace = Pace(16, 512)
+    assert paced(pace, 0.025, 1000.0, 5.0) >= 800
+
+    assert paced(pace, 0.025, 8000.0, 10.0) >= 6400
+
+
 def test_a_target_that_refuses_everything_ends_the_attempt() -> None:
     """After so many in a row for one cause the wire is left alone, and all else is handed over at once."""
     with scripted(saying(answer(400))) as server:

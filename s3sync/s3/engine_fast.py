@@ -256,7 +256,7 @@ class FastEngine:
 
     def _learn(self, completion: Completion, connection: Connection, sent_at: float) -> None:
         if not isinstance(completion, HandedOver) or (completion.code == "412" and completion.put.assumed):
-            self._pace.succeeded()
+            self._pace.succeeded(time.monotonic())
             self._streak = ("", 0)
             return
         if connection.status in THROTTLED:

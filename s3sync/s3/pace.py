@@ -7,13 +7,21 @@ from email.utils import parsedate_to_datetime
 
 LONGEST_PAUSE = 30.0
 """Seconds; whatever `Retry-After` says."""
+_GAIN = 1.05
+"""How many times as many answers in a second are more, and not chance."""
+_FEWEST = 32
+"""Answers from which a rate is taken."""
+_CONTENT = 2.0
+"""Seconds after which it is tried again whether more at a time would bring more."""
 
 
 class Pace:
     """Additive growth, halved when the server says that it is too much.
 
     Until the first refusal it grows by one for every two successes, so that a short run gets up to speed at all;
-    afterwards by one in each round trip. Times are seconds of any one steadily growing clock. Not thread-safe.
+    afterwards by one in each round trip. Where it is told the times of successes it stops as soon as more at a time
+    bring no more in a second: then the line, the server or this processor is the limit, and more connections only
+    cost. Times are seconds of any one steadily growing clock. Not thread-safe.
     """
 
     def __init__(self, start: int, ceiling: int) -> None:
@@ -22,14 +30,23 @@ class Pace:
         """Nothing new is to be sent before this time."""
         self._ceiling = float(ceiling)
         self._halved_at = float("-inf")
+        self._answers, self._since = 0, float("-inf")
+        self._best, self._best_limit = 0.0, self.limit
+        self._doubted = False
+        self._content_at: float | None = None
 
-    def succeeded(self) -> None:
-        if self.limit < self._ceiling:
+    def succeeded(self, now: float | None = None) -> None:
+        if now is not None:
+            self._answers += 1
+            if self._answers >= max(_FEWEST, self.limit):  # about a round trip
+                self._judge(now)
+        if self.limit < self._ceiling and not self._doubted and self._content_at is None:
             step = 0.5 if self._halved_at == float("-inf") else 1.0 / self.limit
             self.limit = min(self._ceiling, self.limit + step)
 
     def throttled(self, sent_at: float, now: float, retry_after: str | None) -> None:
         """Takes note of a 503 or 429 that answered a request sent at `sent_at`."""
+        self._forget()
         if sent_at >= self._halved_at:  # else it is an echo of the pace that was halved already
             self.limit = max(1.0, self.limit / 2)
             self._halved_at = now
@@ -38,6 +55,24 @@ class Pace:
     def not_above(self, limit: int) -> None:
         """Takes note that no more connections than these can be had just now."""
         self.limit = max(1.0, min(self.limit, float(limit)))
+
+    def _judge(self, now: float) -> None:
+        """Looks at the rate of a round trip; what brings no more twice in a row is taken back."""
+        rate = self._answers / max(now - self._since, 1e-9)
+        self._answers, self._since = 0, now
+        if self._content_at is not None:
+            if now - self._content_at >= _CONTENT:
+                self._best, self._best_limit, self._doubted, self._content_at = rate, self.limit, False, None
+        elif rate > self._best * _GAIN:
+            self._best, self._best_limit, self._doubted = rate, self.limit, False
+        elif not self._doubted:
+            self._doubted = True
+        else:
+            self.limit, self._content_at = min(self.limit, self._best_limit), now
+
+    def _forget(self) -> None:
+        """Begins to compare anew."""
+        self._best, self._best_limit, self._doubted, self._content_at = 0.0, self.limit, False, None
 
 
 def _pause(retry_after: str | None) -> float:

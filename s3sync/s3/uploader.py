@@ -7,6 +7,7 @@ is not the MD5 of what was sent is looked into, and a target off AWS has to prov
 from __future__ import annotations
 
 import hashlib
+import resource
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,6 +28,11 @@ FAST_LIMIT = 8 * 1024 * 1024
 WINDOW_BYTES = 64 * 1024 * 1024
 """Bytes of bodies that may be in memory at once."""
 
+MOST_CONNECTIONS = 512
+"""Where nobody has said how many: 100 ms away, that is five thousand objects in a second."""
+_WINDOW = 1024
+"""Objects that are under way at most, those included that wait for a connection."""
+
 Finished = Stored | Refused
 
 
@@ -43,7 +49,7 @@ class Uploader:
     ) -> None:  # fmt: skip
         self._limits = limits = limits or Limits()
         self._target, self._conditions, self._deliver = target, conditions, deliver
-        ceiling = workers or 128
+        ceiling = workers or _connections_allowed()
         workers = min(ceiling, 32, limits.streams)
         self.boto3 = Boto3Engine(target, conditions, deliver=deliver, workers=workers, progress=progress)
         self.why_not_fast = "asked for boto3" if engine == "boto3" else target.why_not_fast
@@ -54,7 +60,7 @@ class Uploader:
                 target.client, target.bucket, deliver=deliver, start=start, ceiling=ceiling, probing=calls.paused,
                 rest=limits.sent if limits.any else None,
             )
-        self._window = max(64, 4 * ceiling)
+        self._window = max(64, min(4 * ceiling, max(_WINDOW, 2 * ceiling)))
         self._waiting: deque[Put] = deque()
         self._proving: Put | None = None
         self.count = 0
@@ -227,6 +233,12 @@ class Uploader:
         for chunk in body.iter_chunks(1024 * 1024):
             digest.update(chunk)
         return digest.hexdigest() == put.md5
+
+
+def _connections_allowed() -> int:
+    """At most half of the files that this process may have open: the other half is for the files themselves."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else max(1, min(MOST_CONNECTIONS, files // 2))
 
 
 def _is_of(stored: Stored, facts: Head) -> bool:
