@@ -12,7 +12,7 @@ import stat
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 
 from ..core.comparison import Reason
@@ -20,6 +20,7 @@ from ..core.events import Failure
 from ..core.objects import LocalFile
 from ..core.plan import Entry, Passed
 from ..core.scope import Scope
+from .ahead import FILE, LINK, Ahead, Found
 
 MAX_KEY_BYTES = 1024
 """Amazon S3 User Guide, "Naming Amazon S3 objects": at most 1,024 bytes of UTF-8."""
@@ -31,11 +32,6 @@ _DEEPEST = 400
 """Levels; each takes two of the frames that Python allows."""
 PATH_TOO_LONG = Failure("PathTooLong", hint="push a folder within by --source", message="the path can't be opened")
 TOO_LONG = Failure("KeyTooLongError", hint="rename the file: a key has at most 1,024 bytes of UTF-8")
-
-
-_FILE, _FOLDER, _LINK = range(3)
-_Found = tuple[str, os.DirEntry[str], int]
-"""One directory entry: what it is sorted by, itself, and its kind. (A plain tuple: there is one for each name.)"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,11 +54,15 @@ class Walk:
     complete: bool = True
     files: int = 0
     """Regular files in scope so far."""
+    _ahead: Ahead = field(default_factory=Ahead)
 
     def __iter__(self) -> Iterator[Entry]:
         root = os.path.realpath(self.root)
         status = os.stat(root)
-        yield from self._folder(root, root, "", ((status.st_dev, status.st_ino),))
+        try:
+            yield from self._folder(root, root, "", ((status.st_dev, status.st_ino),))
+        finally:
+            self._ahead.close()
 
     def _folder(self, root: str, path: str, name: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry]:
         """Everything below one folder; `name` is empty for the root, and ends with `/` below it."""
@@ -71,8 +71,7 @@ class Walk:
             yield Passed(name[:-1], failure=TOO_DEEP, folder=True)
             return
         try:
-            with os.scandir(path) as entries:
-                found = [_sortable(entry) for entry in entries]
+            found = self._ahead.entries(path)
         except FileNotFoundError:
             yield Passed(name[:-1], Reason.VANISHED, folder=True)
             return
@@ -85,11 +84,11 @@ class Walk:
         for item in odd:
             yield from self._set_aside(root, item, name, above)
         found.sort(key=_order)
-        for item in found:
-            _, entry, kind = item
-            if kind != _FILE:
+        for item in self._ahead.statuses(found, lambda base: not self.scope.leaves_out_folder(name + base)):
+            _, entry, kind, status = item
+            if kind != FILE:
                 yield from self._branch(root, item, name + entry.name, above)
-            elif (leaf := self._leaf(entry, name + entry.name)) is not None:
+            elif (leaf := self._leaf(entry, name + entry.name, status)) is not None:
                 yield leaf
 
     def _in_order(self, parent: str, base: str) -> bool:
@@ -98,16 +97,16 @@ class Walk:
             return False
         return self.is_regular(name)
 
-    def _set_aside(self, root: str, item: _Found, parent: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry]:
+    def _set_aside(self, root: str, item: Found, parent: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry]:
         """Walks an entry that has no place among the keys: files are held, the rest is passed."""
-        order, direct, kind = item
+        order, direct, kind, status = item
         name = parent + (composed(direct.name) if self.compose else direct.name)
         if "\\" in name and self._is_out_of_scope(item, name):
             # Its object lies where other names are in scope: it is no orphan there.
             self.hold(Passed(name, Reason.IGNORED, folder=order.endswith("/")))
             return
         below: Iterable[Entry | None]
-        below = (self._leaf(direct, name),) if kind == _FILE else self._branch(root, item, name, above)
+        below = (self._leaf(direct, name, status),) if kind == FILE else self._branch(root, item, name, above)
         for entry in below:
             if entry is None:
                 continue
@@ -119,21 +118,21 @@ class Walk:
                 if isinstance(entry, Passed):
                     yield replace(entry, storable=False)
 
-    def _is_out_of_scope(self, item: _Found, name: str) -> bool:
+    def _is_out_of_scope(self, item: Found, name: str) -> bool:
         if not is_utf8(name):
             return False
         if item[0].endswith("/"):
             return self.scope.leaves_out_folder(name)
         return not name.startswith(self.scope.prefix)
 
-    def _branch(self, root: str, item: _Found, name: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry]:
+    def _branch(self, root: str, item: Found, name: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry]:
         """A folder, or a link: followed where it stays inside the root, or the user said so; never in a circle."""
-        _, entry, kind = item
-        linked = kind == _LINK
+        _, entry, kind, status = item
+        linked = kind == LINK
         path = os.path.realpath(entry.path) if linked else entry.path
         allowed = not linked or self._may_follow(path, root)
         try:
-            status = os.stat(path, follow_symlinks=False)
+            status = status or os.stat(path, follow_symlinks=False)
         except OSError as error:
             if linked:
                 # What it led to may have been a folder, on a disk that is not there today.
@@ -167,9 +166,9 @@ class Walk:
         if name.startswith(prefix) or (folder and prefix.startswith(name + "/")):
             yield Passed(name, self.scope.leaves_out_file(name) or Reason.LINK, folder=folder)
 
-    def _leaf(self, entry: os.DirEntry[str], name: str) -> Entry | None:
+    def _leaf(self, entry: os.DirEntry[str], name: str, status: os.stat_result | None) -> Entry | None:
         try:
-            return self._file(name, entry.path, entry.stat(follow_symlinks=False))
+            return self._file(name, entry.path, status or entry.stat(follow_symlinks=False))
         except FileNotFoundError:
             return Passed(name, Reason.VANISHED)
         except OSError as error:
@@ -203,23 +202,6 @@ class Walk:
 
     def _too_long(self, name: str) -> bool:
         return len(name.encode("utf-8", "surrogateescape")) + self.key_overhead > MAX_KEY_BYTES
-
-
-def _sortable(entry: os.DirEntry[str]) -> _Found:
-    if entry.is_file(follow_symlinks=False):
-        return entry.name, entry, _FILE
-    if entry.is_dir(follow_symlinks=False):
-        return entry.name + "/", entry, _FOLDER
-    if entry.is_symlink():
-        return entry.name + "/" if _leads_to_folder(entry) else entry.name, entry, _LINK
-    return entry.name, entry, _FILE  # a FIFO, a socket, a device: its status will tell
-
-
-def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False
 
 
 _order = itemgetter(0)

@@ -18,6 +18,7 @@ from s3sync.core.comparison import Reason
 from s3sync.core.objects import LocalFile
 from s3sync.core.plan import Entry, Passed
 from s3sync.core.scope import Scope
+from s3sync.local import ahead
 from s3sync.local.walk import Walk
 from tests.strategies import SLOW, trees
 from tests.unit.forked import as_nobody
@@ -99,6 +100,47 @@ def test_order_is_that_of_keys_whatever_the_names(names: list[str]) -> None:
 
     assert sorted(names, key=str.encode) == walked.names
     assert (len(names), True, {}) == (walked.walk.files, walked.walk.complete, walked.passed)
+
+
+@pytest.fixture
+def over_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file system counts as slow, from the first status on; little is looked for ahead."""
+    for name, value in {"_SLOW": -1.0, "_SAMPLES": 1, "_FOLDERS": 2, "_CHUNK": 3, "_MOST": 4}.items():
+        monkeypatch.setattr(ahead, name, value)
+
+
+@pytest.mark.usefixtures("over_the_network")
+def test_a_slow_file_system_is_walked_in_the_same_order(root: Path) -> None:
+    """Many folders, some larger than what is looked up ahead, some not to be entered."""
+    wanted = [f"{folder}/{number}" for folder in "abcdef" for number in range(7)] + ["a-b", "c/d/e/f", "g"]
+    fill(root, *wanted, "skip/a/b", "d/skip/a")
+    (root / "empty").mkdir()
+    (root / "h").symlink_to("a")
+    walked = Walked(root, Scope(ignore=("skip",)))
+
+    assert sorted([*wanted, *(f"h/{number}" for number in range(7))]) == walked.names
+    status = (root / "a/0").stat()
+    assert LocalFile(
+        "a/0", str(root / "a/0"), 3, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+    ) == next(entry for entry in walked.entries if entry.name == "a/0")  # fmt: skip
+    assert (walked.walk.complete, walked.walk._ahead._pool is not None) == (True, True)
+
+
+@pytest.mark.usefixtures("over_the_network")
+def test_what_vanishes_from_a_slow_file_system(root: Path, tmp_path: Path) -> None:
+    """A folder that was looked at ahead and has gone since, or that has become a link out of the source."""
+    fill(root, *(f"{folder}/{number}" for folder in "abc" for number in range(2)))
+    fill(tmp_path / "out", "secret")
+    seen: list[str] = []
+    walk = Walk(root=str(root), scope=Scope(), hold=lambda entry: None, is_regular=lambda name: True)
+    for entry in walk:
+        seen.append(entry.name)
+        if entry.name == "a/0":
+            shutil.rmtree(root / "c")
+            (root / "c").symlink_to(tmp_path / "out")
+
+    assert "c/secret" not in seen
+    assert ["a/0", "a/1", "b/0", "b/1"] == seen[:4]
 
 
 def test_a_file_as_it_is(root: Path) -> None:
