@@ -10,11 +10,14 @@ import stat
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any, NamedTuple
 
 from ..core.objects import Digest, LocalFile
 
 _CHUNK = 1024 * 1024
+_LARGE = 16 * 1024 * 1024
+"""Bytes from which it is worth a thread to compute several digests at once."""
 _TRIES = 3
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -149,7 +152,7 @@ def _read_open(
     part_sizes: Sequence[int], checksums: Sequence[str], stop: Callable[[], bool],
 ) -> Reading:  # fmt: skip
     source = stream if render is None else render(stream)
-    digester = Digester(part_sizes, checksums)
+    digester = Digester(part_sizes, checksums, status.st_size >= _LARGE)
     kept: list[bytes] | None = []
     copy = _Copy(render is not None)
     try:
@@ -167,6 +170,8 @@ def _read_open(
     except BaseException:
         copy.discard()
         raise
+    finally:
+        digester.close()
     data = None if kept is None else b"".join(kept)
     return Reading(_as_of(file, status), digester.digest(), data, copy.close() or file.path)
 
@@ -204,19 +209,32 @@ def _md5(data: bytes) -> str:
 class Digester:
     """Feeds every computation that was asked for."""
 
-    def __init__(self, part_sizes: Sequence[int], checksums: Sequence[str]) -> None:
+    def __init__(self, part_sizes: Sequence[int], checksums: Sequence[str], large: bool = False) -> None:
         self.size = 0
+        others = len(part_sizes) + len(checksums)
+        self._pool = ThreadPoolExecutor(others, thread_name_prefix="s3sync-hash") if large and others else None
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._parts = {size: _Parts(size) for size in part_sizes}
         self._checksums = {name: CHECKSUMS[name]() for name in checksums}
 
     def update(self, chunk: bytes) -> None:
+        """Side by side where the file is large: hashing lets other threads run."""
         self.size += len(chunk)
+        others = [*self._parts.values(), *self._checksums.values()]
+        if self._pool is not None:
+            running = [self._pool.submit(other.update, chunk) for other in others]
+            self._md5.update(chunk)
+            for each in running:
+                each.result()
+            return
         self._md5.update(chunk)
-        for parts in self._parts.values():
-            parts.update(chunk)
-        for checksum in self._checksums.values():
-            checksum.update(chunk)
+        for other in others:
+            other.update(chunk)
+
+    def close(self) -> None:
+        """Ends the threads."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)
 
     def digest(self) -> Digest:
         return Digest(

@@ -7,10 +7,11 @@ import hashlib
 import io
 import os
 import tempfile
+import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from s3sync.core.objects import LocalFile
 from s3sync.local import reading
-from s3sync.local.reading import NotRegular, Restless, is_unchanged, read, temporary_spool
+from s3sync.local.reading import CHECKSUMS, NotRegular, Restless, is_unchanged, read, temporary_spool
 from tests.strategies import SLOW
 
 MIB = 1024 * 1024
@@ -376,3 +377,16 @@ def test_spool_takes_any_name() -> None:
 def test_checksums_are_those_that_s3_names() -> None:
     """The standard library can compute these three."""
     assert {"CRC32", "SHA1", "SHA256"} == set(reading.CHECKSUMS)
+
+
+def test_digests_side_by_side(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large file's are computed by several threads, and are the same; the threads end, also where it is stopped."""
+    path.write_bytes(os.urandom(3 * (1 << 20) + 5))
+    wanted: dict[str, Any] = {"keep": 0, "part_sizes": [1 << 20, 3000], "checksums": list(CHECKSUMS)}
+    alone = read(seen(path), **wanted).digest
+
+    monkeypatch.setattr(reading, "_LARGE", 1)
+    assert alone == read(seen(path), **wanted).digest
+    with pytest.raises(reading.Interrupted):
+        read(seen(path), **wanted, stop=lambda: True)
+    assert not [each for each in threading.enumerate() if each.name.startswith("s3sync-hash")]
