@@ -17,10 +17,11 @@ from .core.values import (
     OLD_URL,
     ORPHAN,
     SIZE,
+    UNDECIDED,
     VERDICTS,
     WRONG_STORAGE,
 )
-from .wording import in_bytes, shown
+from .wording import in_bytes, line_for_error, shown
 
 _NAMED = 10
 _HEADINGS = ("field", "database", "storage", "values", "verdict")
@@ -77,7 +78,7 @@ class MediaConsole(Console):
                         say(f"  and {count - _NAMED:,} more; -v 2 names them")
             say(_last_line(report))
         if report.error is not None:
-            super()._conclude(report)  # last, where people look for it
+            self._complain(line_for_error(report.error))  # last, where people look for it
 
     def _draw(self, progress: object) -> None:
         if self._bar is None:
@@ -124,11 +125,13 @@ def _cells(row: FieldSummary) -> tuple[str, ...]:
 def _last_line(report: MediaReport) -> str:
     end = "" if report.exit_code == OK else f" [{report.status}, exit {report.exit_code}]"
     values = sum(each.values for each in report.fields.values() if not each.body)
-    amiss = sum(count for verdict, count in report.verdicts().items() if verdict in FAILING)
+    verdicts = report.verdicts()
+    amiss, undecided = sum(verdicts.get(verdict, 0) for verdict in FAILING), verdicts.get(UNDECIDED, 0)
     requests = sum(report.requests.values())
     calls = f"{requests:,} request{'s' * (requests != 1)}"
     partial = "; the run ended early" if report.coverage == "partial" else ""
-    found = f"{amiss:,} amiss" if amiss else "nothing amiss"
+    counts = [f"{count:,} {word}" for count, word in ((amiss, "amiss"), (undecided, "undecided")) if count]
+    found = ", ".join(counts) or "nothing amiss"
     return (
         f"{values:,} values, {report.counts['listed']:,} objects: {found}; {calls}; "
         f"{report.seconds['total']:.1f} s{partial}{end}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .core.comparison import Action, Reason
 from .core.estimate import Estimate
-from .core.events import Finding, Outcome, Result
+from .core.events import Failure, Finding, Outcome, Result
 from .core.prices import AS_OF, REGION
 from .core.report import OK, Report
 
@@ -64,6 +64,12 @@ def line_for_finding(finding: Finding) -> str:
         return f"{finding.level.capitalize()}: {shown(finding.detail)}"
     place = ":".join([shown(finding.name), *(str(at) for at in (finding.line, finding.col) if at is not None)])
     return f"{place}: {finding.level}: {shown(finding.detail)} [{finding.id}]"
+
+
+def line_for_error(failure: Failure) -> str:
+    """Why a run could not begin or go on, and what to do about it."""
+    hint = f" {failure.hint[0].upper()}{failure.hint[1:]}." if failure.hint else ""
+    return shown(failure.message + hint)
 
 
 def title_of(outcome: Outcome) -> str | None:

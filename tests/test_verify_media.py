@@ -294,6 +294,7 @@ def test_models_of_all_shapes_in_two_databases(project: Project, proxy: Proxy, s
     assert 2 == gallery.verify("--orphans", "--model", "gallery.Parent").code
     wrong = gallery.verify("--model", "gallery.Parents")
     assert (1, "NoModel") == (wrong.code, wrong.report["error"]["code"]), wrong
+    assert "'gallery' is no app label" in gallery.verify("--model", "gallery").report["error"]["message"]
     proxy.clear()
     empty = gallery.verify("--model", "gallery.Tag")
     assert (0, ["no-fields"], 0) == (empty.code, found_ids(empty), len(proxy.requests)), empty

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.gallery import Gallery, found_ids, of_field, verdicts
-from tests.project import S3_STORAGE, Code, Project, s3_options
+from tests.project import MANAGE, S3_STORAGE, Code, Project, s3_options
 from tests.proxy import Proxy, Request, Response
 from tests.servers import ON_MOTO
 from tests.test_verify_media import make_gallery
@@ -218,3 +218,18 @@ def test_configuration_that_can_not_work(gallery: Gallery) -> None:
     unwritable = gallery.project.run("s3_verify_media", "-o", "no/such/folder.json")
     assert 1 == unwritable.code, unwritable
     assert "Traceback" not in unwritable.stderr
+
+
+@ON_MOTO
+def test_names_that_do_not_fit_on_the_disk(gallery: Gallery) -> None:
+    """s3_verify_media, where no file may grow beyond 8 MiB: that is said, and nothing is claimed"""
+    gallery.many(f"{number:0200}" for number in range(30_000))
+    limit = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (8 << 20, 8 << 20))\n"
+    (gallery.project.root / "manage.py").write_text(limit + MANAGE)
+    result = gallery.project.run("s3_verify_media")
+    assert 1 == result.code, result
+    assert "30,000  undecided" in result.stdout
+    assert "30,000 undecided" in result.stdout
+    assert "don't fit on the disk" in result.stderr
+    assert "TMPDIR" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -95,6 +95,12 @@ class MediaReport(Report):
             self.summary(event.model or "", event.field or "", event.database or "").verdicts[event.verdict] += 1
         self.differences |= event.verdict in FAILING
 
+    def give_up(self) -> None:
+        """What has no verdict by now, gets none."""
+        self.coverage = "partial"
+        for each in self.fields.values():
+            each.verdicts[NOT_LOOKED_AT] += each.counts().get("ok", 0)
+
     def codes(self) -> set[int]:
         """What nobody could look at is not proven."""
         return Report.codes(self) | ({UNDECIDED} if self.undecided else {OK})
@@ -107,11 +113,6 @@ class MediaReport(Report):
         if self.counts["orphans"]:
             totals[ORPHAN] = self.counts["orphans"]
         return {verdict: totals[verdict] for verdict in ("ok", *OF_VALUES, OLD_URL, ORPHAN) if totals[verdict]}
-
-    @property
-    def unlooked(self) -> int:
-        """Values whose storage could not be listed."""
-        return sum(each.verdicts[NOT_LOOKED_AT] for each in self.fields.values())
 
     def envelope(self) -> dict[str, Any]:
         """All of the report but its items."""

@@ -48,6 +48,9 @@ def find_models(labels: Sequence[str] = ()) -> list[Model]:
     if not labels:
         found: Iterable[Model] = apps.get_models(include_auto_created=True)
     else:
+        for label in labels:
+            if label.count(".") != 1:
+                raise ValueError(f"{label!r} is no app label and model name")
         named = [apps.get_model(label) for label in labels]
         found = [each for model in named for each in (model, *model._meta.get_parent_list())]
     own = {model._meta.concrete_model or model for model in found}

@@ -182,6 +182,8 @@ class Places:
     def foreign_in(self, place: Place) -> tuple[str, ...]:
         """Prefixes of names in a place that are other storages'; an empty one: nobody can tell whose an object is."""
         target, settings, found = place.target, self._settings, set()
+        if settings.static_storage in place.labels:
+            found.add("")
         backends = find_backends(settings.storages)
         for alias, entry in settings.storages.items():
             if alias in place.labels:

@@ -47,7 +47,7 @@ def verify_media(run: Run, settings: MediaSettings, wishes: MediaOptions) -> Non
         ) from error
     try:
         with closing(Ledger()) as ledger:
-            _Verification(run, settings, wishes, ledger).verify(models)
+            _Verification(run, settings, wishes, ledger).verify_all(models)
     except sqlite3.Error as error:
         raise S3SyncError(
             f"The names don't fit on the disk ({error}).", code="DiskFull",
@@ -67,7 +67,15 @@ class _Verification:
         self._rows = Rows(run, self._report, self._places, ledger, self._scope, wishes.databases)
         self._errors: list[S3SyncError] = []
 
-    def verify(self, models: list[Model]) -> None:
+    def verify_all(self, models: list[Model]) -> None:
+        """Raises whatever stops it; then nothing counts as proven."""
+        try:
+            self._verify(models)
+        except BaseException:
+            self._report.give_up()
+            raise
+
+    def _verify(self, models: list[Model]) -> None:
         """Rows, texts, buckets; then what is amiss."""
         wishes, run = self._wishes, self._run
         run.ready()
@@ -189,7 +197,7 @@ class _Verification:
         for place in self._places.all:
             if "" in self._places.foreign_in(place):
                 self._run.emit(Finding("orphans-shared", "warning", (
-                    f"No orphans of {place.label} are named: another alias keeps other things in {place.where}."
+                    f"No orphans of {place.label} are named: in {place.where} are static files, or another alias's."
                 )))  # fmt: skip
             elif place.listed:
                 for key, size in self._ledger.orphans(place.number):

@@ -81,7 +81,9 @@ class Flat(S3Storage):  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
-    "storage", [S3Storage(bucket_name="b"), S3Storage(bucket_name="b", location="m"), Flat(bucket_name="b")],
+    "target",
+    [Target.of("default", cls(bucket_name="b", location=location))
+     for cls, location in ((S3Storage, ""), (S3Storage, "m"), (Flat, ""))],
     ids=["root", "location", "own rule"],
 )  # fmt: skip
 @settings(deadline=None)
@@ -90,11 +92,10 @@ class Flat(S3Storage):  # type: ignore[misc]
 @example(name="a/..")
 @example(name="..a")
 @example(name="a//")
-def test_a_key_is_what_the_storage_itself_makes_of_the_name(storage: Any, name: str) -> None:
+def test_a_key_is_what_the_storage_itself_makes_of_the_name(target: Target, name: str) -> None:
     """`storage.open(name)` asks for this key, and no other."""
-    target = Target.of("default", storage)
     try:
-        own = storage._normalize_name(clean_name(name))
+        own = target.storage._normalize_name(clean_name(name))
     except SuspiciousOperation:
         with pytest.raises(NoKey, match="leads out"):
             key_of_value(target, name)
