@@ -179,8 +179,20 @@ def test_each_field_is_looked_for_where_its_storage_has_it(project: Project, pro
     assert [("default", "media/"), ("private", "private/"), (None, "media/own/")] == [
         (each["alias"], each["prefix"]) for each in result.report["storages"]
     ]
+    there = gallery.verify("--storage", "private", "--prefix", "a")
+    assert (3, {"a": "missing"}) == (there.code, verdicts(there)), "the default storage's, where media are to be"
     orphans = gallery.verify("--orphans")
     assert [] == [item["key"] for item in orphans.report["items"] if item["verdict"] == "orphan"]
+
+    local = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    media = {"BACKEND": S3_STORAGE, "OPTIONS": options}
+    gallery.models(
+        STORED, storages={"default": local, "private": private, "media_s3": media},
+        backends=f"OPTIONS = {options | {'location': 'media/own'}!r}\n{BACKENDS}",
+    )  # fmt: skip
+    before = gallery.verify("--storage", "media_s3")
+    assert "missing" == verdicts(before)["g"], "it will be wrong after the switch, which is said in time"
+    assert {"storage-fixed", "storage-local", "storage-elsewhere"} == set(found_ids(before))
 
 
 SHAPES = """\

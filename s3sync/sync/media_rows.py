@@ -44,6 +44,8 @@ class Rows:
         """`names` are the databases to read; none: all."""
         self._run, self._report, self._places, self._ledger, self._scope = run, report, places, ledger, scope
         self._names = tuple(names)
+        self._databases: list[str] = []
+        """Those that can be read."""
         self._absent: dict[str, list[str]] = {}
         self._there: set[str] = set()
         self._unread = 0
@@ -64,8 +66,8 @@ class Rows:
         for table in tables:
             for column in table.columns:
                 self._places.of(column.storage, f"{column.model}.{column.name}")
-        reachable = self._reachable()
-        for database in reachable:
+        self._databases = self._reachable()
+        for database in self._databases:
             for table in tables:
                 if lives_in(table.model, database):
                     self._read_table(table, database)
@@ -179,7 +181,7 @@ class Rows:
         tables = [_with(table, [each for each in table.columns if each.storage is None])
                   for table in file_tables(models)]  # fmt: skip
         for table in [*tables, *thumbnail_tables()]:
-            for database in databases(self._names) if table.columns else ():
+            for database in self._databases if table.columns else ():
                 if lives_in(table.model, database):
                     self._read_names(table, database)
 
@@ -200,7 +202,7 @@ class Rows:
 
     def read_bodies(self, models: Iterable[Model], old: OldUrls) -> None:
         """Texts that hold URLs of the old folder. What these name is no orphan."""
-        for database in self._reachable():
+        for database in self._databases:
             for table in text_tables(models):
                 for column in table.columns if lives_in(table.model, database) else ():
                     self._read_bodies(table, column, database, old)
