@@ -44,8 +44,10 @@ _CODE = (".css", ".js", ".mjs")
 def collect_static(
     run: Run, settings: StaticSettings, wishes: StaticOptions, *, alias: str | None, lock: str
 ) -> None:
-    """Collects, renders and pushes. Raises an S3SyncError where the run can't begin or go on, RunEnded where it has to end
-    before anything is sent."""
+    """Collects, renders and pushes.
+
+    Raises an S3SyncError where the run can't begin or go on; RunEnded where it has to end before anything is sent.
+    """
     target, elsewhere = _open(run, settings, alias)
     if wishes.build is not None:
         run.report.place = f"{wishes.build}/"
