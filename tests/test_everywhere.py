@@ -88,7 +88,7 @@ ROWS = [
 
 @pytest.mark.parametrize(("server", "way"), ROWS, indirect=["server"])
 def test_the_whole_round(way: Way, project: Project, server: Server, s3: Any, name: str) -> None:
-    """s3_create_bucket; s3_push_media; collectstatic --s3; s3_lint_css; s3_verify_acl; s3_doctor --write"""
+    """s3_create_bucket; s3_push_media; s3_pull_media; collectstatic; s3_lint_css; s3_verify_acl; s3_doctor --write"""
     configure(project, server, way, name)
     project.write("photos/beach 1+ä.jpg", b"beach", age=60)
     project.write("film.bin", b"f" * 9 * MIB, age=60)
@@ -105,6 +105,13 @@ def test_the_whole_round(way: Way, project: Project, server: Server, s3: Any, na
         project.write("photos/beach 1+ä.jpg", engine.encode(), age=10)
         assert 1 == well(project.push("--engine", engine)).counts["uploaded"]
     assert b"boto3" == s3.get_object(Bucket=name, Key="media/photos/beach 1+ä.jpg")["Body"].read()
+
+    for engine in ("fast", "boto3"):
+        there = project.root / engine
+        pulled = well(project.run("s3_pull_media", "--format", "json", "--to", str(there), "--engine", engine))
+        assert (2, engine) == (pulled.counts["downloaded"], pulled.report["engine"]), pulled
+        assert b"boto3" == (there / "photos/beach 1+ä.jpg").read_bytes()
+        assert 9 * MIB == (there / "film.bin").stat().st_size
 
     collected = well(project.collect())
     assert 6 == collected.counts["uploaded"], "two files under two names each, the manifest, and its copy to keep"

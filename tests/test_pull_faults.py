@@ -219,6 +219,11 @@ def test_a_folder_that_can_not_be_used(project: Project, s3: Any, bucket: str) -
     result = pull(project)
     assert (1, "NoFolder") == (result.code, result.report["error"]["code"]), result
     assert "--to" in result.report["error"]["hint"]
+    project.configure(bucket=f"{bucket}-missing")
+    result = pull(project, "--to", str(project.root / "new"))
+    assert (1, "NoSuchBucket") == (result.code, result.report["error"]["code"]), result
+    assert not (project.root / "new").exists()
+    project.configure(bucket=bucket)
     assert 2 == pull(project, "--to", "").code
     assert 2 == pull(project, "--no-clobber", "--overwrite-newer").code
     assert 0 == pull(project, "--to", str(project.root / "made/here")).code

@@ -56,7 +56,7 @@ def decide_pull(pair: Pair, rules: Rules) -> Decision | Need:
     if known is None:
         return KEEP_FILE if is_newer(pair.file, obj, rules.skew) else download
     if known.stands_for(obj):
-        return download if is_as_pulled(pair.file, obj) else KEEP_FILE
+        return download if _is_lost(pair.file, obj) else KEEP_FILE
     changed = changed_since(pair, known)
     if isinstance(changed, Need):
         return changed
@@ -78,11 +78,16 @@ def is_newer(file: LocalFile, obj: RemoteObject, skew: float) -> bool:
 
 
 def is_as_pulled(file: LocalFile, obj: RemoteObject) -> bool:
-    """Whether the file has the time that a pull of this object gives, so that nobody has written to it since.
-
-    If its content differs all the same, the machine went down before the bytes were on its disk.
-    """
+    """Whether the file has the time that a pull of this object gives."""
     return file.mtime_ns == pull_time_ns(obj)
+
+
+def _is_lost(file: LocalFile, obj: RemoteObject) -> bool:
+    """Whether the machine went down before a pulled file's bytes were on its disk: file systems keep an empty one then.
+
+    Only that: there are tools that change files and set their times back.
+    """
+    return file.size == 0 and is_as_pulled(file, obj)
 
 
 def unfit_for_files(name: str) -> Failure | None:

@@ -158,6 +158,10 @@ class Destination:
 
     def obstacle(self, name: str, seen: LocalFile | None) -> InTheWay | None:
         """What would keep a file from getting this name, as far as can be told now. Makes nothing."""
+        try:
+            os.fsencode(name)
+        except UnicodeEncodeError:  # a system whose locale is not UTF-8
+            return InTheWay("the encoding of names on this system", repr(name), code="UnfitName")
         path = self.root
         for part in name.split("/")[:-1]:
             path = os.path.join(path, part)

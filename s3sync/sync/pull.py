@@ -117,23 +117,17 @@ class Pull(Push):
     _walk: Walk = field(init=False)
 
     def begin(self) -> str:
-        """The folder's real path; it is made, where there is none."""
+        """The folder's real path. Nothing is made here before the bucket has answered."""
         root = self.destination.root
         if isinstance(self.run.report, PullReport):
             self.run.report.folder = root
         self.run.report.requests.pop("PutObject", None)
         self.run.report.requests["GetObject"] = 0
         try:
-            if not self.run.options.dry_run:
-                self.destination.open()
-            elif os.path.lexists(root):
+            if os.path.lexists(root):
                 os.scandir(root).close()
         except OSError as error:
-            self.destination.close(sweep=False)
-            raise ConfigurationError(
-                f"The folder {root!r} can't be written to: {str(error.strerror or error).lower()}.",
-                code="FolderUnusable", hint="check its permissions and its disk, or name another one with --to",
-            ) from error  # fmt: skip
+            raise self._unusable(error) from error
         return root
 
     def entries(self, scope: Scope, held: Held) -> Iterable[Entry]:
@@ -168,6 +162,11 @@ class Pull(Push):
         assert isinstance(listing, Listing)
         assert isinstance(run.report, PullReport)
         self.stack.callback(self._leave)
+        if not options.dry_run:
+            try:
+                self.destination.open()
+            except OSError as error:
+                raise self._unusable(error) from error
         self.state = self._open_state(root)
         desk = Desk()
         scope = Scope(prefix=options.prefix, ignore=options.ignore, include=options.include, foreign=self.foreign)
@@ -224,6 +223,12 @@ class Pull(Push):
         self.stack.callback(state.close)
         recall(state, target, self.conditions)
         return state
+
+    def _unusable(self, error: OSError) -> ConfigurationError:
+        return ConfigurationError(
+            f"The folder {self.destination.root!r} can't be used: {str(error.strerror or error).lower()}.",
+            code="FolderUnusable", hint="check its permissions and its disk, or name another one with --to",
+        )  # fmt: skip
 
     def _leave(self) -> None:
         options = self.run.options

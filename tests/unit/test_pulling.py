@@ -28,6 +28,11 @@ def pair(file: str, obj: str, known: str | None = None, *, mtime: float = AT, di
     return Pair(local, RemoteObject("a", 3, MD5[obj], WHEN), record, 3, found, Head(3, MD5[obj]))
 
 
+def emptied(full: Pair) -> Pair:
+    """The same with a file that has no content."""
+    return full._replace(file=full.file._replace(size=0), size=0, digest=Digest(0, MD5["two"]))
+
+
 TABLE: dict[str, tuple[Pair, dict[str, Any], Action]] = {
     "equal": (pair("one", "one"), {}, Action.NONE),
     "equal, but all is to come": (pair("one", "one"), {"compare": Compare.ALWAYS}, Action.DOWNLOAD),
@@ -35,7 +40,9 @@ TABLE: dict[str, tuple[Pair, dict[str, Any], Action]] = {
     "only the object changed": (pair("one", "two", "one"), {}, Action.DOWNLOAD),
     "only the file changed": (pair("two", "one", "one", mtime=AT + 5), {}, Action.KEEP),
     "only the file changed, and got an older time": (pair("two", "one", "one", mtime=AT - 5), {}, Action.KEEP),
-    "the file changed, and was never touched": (pair("two", "one", "one", mtime=AT), {}, Action.DOWNLOAD),
+    "the file changed, and its time was set back": (pair("two", "one", "one", mtime=AT), {}, Action.KEEP),
+    "the file was empty after a crash": (emptied(pair("two", "one", "one", mtime=AT)), {}, Action.DOWNLOAD),
+    "the file was emptied": (emptied(pair("two", "one", "one", mtime=AT + 1)), {}, Action.KEEP),
     "both changed": (pair("two", "three", "one"), {}, Action.CONFLICT),
     "both changed, the bucket's is wanted": (pair("two", "three", "one"), {"overwrite_newer": True}, Action.DOWNLOAD),
     "unknown, file older": (pair("one", "two", mtime=AT - 1), {}, Action.DOWNLOAD),
