@@ -39,7 +39,9 @@ class Sample:
     """The end of its standard error."""
 
     def as_dict(self) -> dict[str, Any]:
-        return {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(self).items()}
+        """As it is kept; what the tool has said is not, as it names this machine's files."""
+        kept = {name: value for name, value in asdict(self).items() if name != "said"}
+        return {name: round(value, 4) if isinstance(value, float) else value for name, value in kept.items()}
 
 
 def launch(command: list[str], environment: dict[str, str]) -> tuple[int, float, float, float, str]:

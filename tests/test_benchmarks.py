@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -15,13 +16,15 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from benchmarks import targets
+from benchmarks import report, targets
 from benchmarks.data import Tree, equal
 from benchmarks.measure import measure
 from benchmarks.peers import Job, Tool, base_environment
+from benchmarks.results import Results
 from benchmarks.servers import Server, compiler, null_server
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks/results"
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +141,15 @@ def test_null_server_takes_parts(client: Any, null: Server) -> None:
     assert {"objects": 1, "bytes": 6} == null.ask("count", bucket="b")
 
 
+def test_null_server_hashes_parts_without_md5(client: Any) -> None:
+    """Its C version hashes a part once only; another one that begins alike but is longer is another part"""
+    for body in (b"a" * 100_000, b"a" * 100_000, b"a" * 100_001):
+        number = client.create_multipart_upload(Bucket="b", Key="k")["UploadId"]
+        answer = client.upload_part(Bucket="b", Key="k", UploadId=number, PartNumber=1, Body=body)
+        assert f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"' == answer["ETag"]
+        client.abort_multipart_upload(Bucket="b", Key="k", UploadId=number)
+
+
 @pytest.mark.parametrize("operation", ["list_objects_v2", "list_objects"])
 def test_null_server_lists(client: Any, null: Server, tmp_path: Path, operation: str) -> None:
     """Pages in the order of bytes, prefixes, delimiters; names that XML and URLs would change"""
@@ -197,6 +209,13 @@ def test_targets() -> None:
     cases = {"small": {"scenarios": {"first push": rows}}}
     found = [target.look(cases) for target in targets.TARGETS[:3]]
     assert [targets.Found("1.50x (processor time 1.50x)", True), None, None] == found
+
+
+def test_document_says_what_was_measured() -> None:
+    """docs/performance.md is written by `python -m benchmarks --report --docs`."""
+    cases, about = Results.all(RESULTS)
+    assert report.markdown(cases, about) in report.DOCUMENT.read_text()
+    assert report.plot(cases, report.titles(), f"measured {about['date']}") == report.PLOT.read_text()
 
 
 def test_null_server_speaks_tls(null: Server) -> None:
