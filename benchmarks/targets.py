@@ -101,13 +101,17 @@ def engine(words: str, wanted: float) -> Target:
 
 
 def startup(words: str) -> Target:
-    """No more above `manage.py check`."""
+    """No more above `manage.py check`, neither by the clock nor in processor time, which is less easily disturbed."""
 
     def look(cases: Cases) -> Found | None:
-        ours, check = (median(row(cases, "start", UNCHANGED, tool)) for tool in ("ours", "check"))
-        if ours is None or check is None:
-            return None
-        return Found(f"{(ours - check) * 1000:+.0f} ms", ours - check <= STARTUP)
+        above = []
+        for what in ("seconds", "cpu"):
+            ours, check = (median(row(cases, "start", UNCHANGED, tool), what) for tool in ("ours", "check"))
+            if ours is None or check is None:
+                return None
+            above.append(ours - check)
+        clock, cpu = (each * 1000 for each in above)
+        return Found(f"{clock:+.0f} ms (processor time {cpu:+.0f} ms)", max(above) <= STARTUP)
 
     return Target(words, f"at most +{STARTUP * 1000:.0f} ms", look)
 
