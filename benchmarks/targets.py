@@ -56,7 +56,9 @@ def faster(
         if found is None:
             return None
         cpu = ratio(cases, case, scenario, peers, ours=ours, what="cpu") if what == "seconds" else None
-        return Found(f"{found:.2f}x" + (f" (processor time {cpu:.2f}x)" if cpu else ""), found >= wanted)
+        there = sum(median(row(cases, case, scenario, peer)) is not None for peer in peers)
+        said = f"{found:.2f}x" + (f" (processor time {cpu:.2f}x)" if cpu else "")
+        return Found(said + (f", {there} of {len(peers)} ran" if there < len(peers) else ""), found >= wanted)
 
     return Target(words, f"{wanted:g}x", look)
 
