@@ -29,7 +29,8 @@ def secret_in(head: bytes) -> str | None:
     """
     if head.startswith(_SQLITE):
         return "an SQLite database"
-    return "a private key" if _PRIVATE_KEY.search(head) or _PUTTY.match(head) else None
+    key = b"PRIVATE KEY" in head and _PRIVATE_KEY.search(head)  # most heads don't need the expression
+    return "a private key" if key or _PUTTY.match(head) else None
 
 
 def is_active(content_type: str) -> bool:
