@@ -385,6 +385,17 @@ def test_the_pace_finds_a_better_server() -> None:
     assert paced(pace, 0.025, 8000.0, 10.0) >= 6400
 
 
+def test_the_pace_recovers_from_a_refusal() -> None:
+    """It grows by one in a round trip, however little that brings, until it is refused again."""
+    pace = Pace(16, 512)
+    paced(pace, 0.025, 1000.0, 5.0)
+    pace.limit = 100.0
+    pace.throttled(5.0, 5.1, None)
+    paced(pace, 0.025, 1000.0, 5.0)
+
+    assert 100 < pace.limit < 250
+
+
 def test_a_target_that_refuses_everything_ends_the_attempt() -> None:
     """After so many in a row for one cause the wire is left alone, and all else is handed over at once."""
     with scripted(saying(answer(400))) as server:

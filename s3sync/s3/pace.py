@@ -19,9 +19,9 @@ class Pace:
     """Additive growth, halved when the server says that it is too much.
 
     Until the first refusal it grows by one for every two successes, so that a short run gets up to speed at all;
-    afterwards by one in each round trip. Where it is told the times of successes it stops as soon as more at a time
-    bring no more in a second: then the line, the server or this processor is the limit, and more connections only
-    cost. Times are seconds of any one steadily growing clock. Not thread-safe.
+    afterwards by one in each round trip. Where it is told the times of successes, and was never refused, it stops as
+    soon as more at a time bring no more in a second: then the line, the server or this processor is the limit, and
+    more connections only cost. Times are seconds of any one steadily growing clock. Not thread-safe.
     """
 
     def __init__(self, start: int, ceiling: int) -> None:
@@ -36,7 +36,7 @@ class Pace:
         self._content_at: float | None = None
 
     def succeeded(self, now: float | None = None) -> None:
-        if now is not None:
+        if now is not None and self._halved_at == float("-inf"):  # after that, refusals say what is too much
             self._answers += 1
             if self._answers >= max(_FEWEST, self.limit):  # about a round trip
                 self._judge(now)
