@@ -81,6 +81,8 @@ class Digest(NamedTuple):
     """Part size in bytes -> the ETag that S3 gives to an upload in parts of that size."""
     checksums: Mapping[str, str] = MappingProxyType({})
     """S3's name of an algorithm (`CRC32`, `SHA256`...) -> base64 of the full object's checksum."""
+    parts: Mapping[int, bytes] = MappingProxyType({})
+    """Part size in bytes -> the MD5s of such parts, 16 bytes each, one after the other."""
 
     @property
     def fingerprint(self) -> Fingerprint:

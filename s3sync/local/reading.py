@@ -240,6 +240,7 @@ class Digester:
         return Digest(
             self.size, self._md5.hexdigest(), {size: parts.etag() for size, parts in self._parts.items()},
             {name: base64.b64encode(checksum.digest()).decode() for name, checksum in self._checksums.items()},
+            {size: b"".join(parts.digests) for size, parts in self._parts.items()},
         )  # fmt: skip
 
 
@@ -248,9 +249,8 @@ class _Parts:
 
     def __init__(self, part_size: int) -> None:
         self._part_size, self._room = part_size, part_size
-        self._whole = hashlib.md5(usedforsecurity=False)
         self._part = hashlib.md5(usedforsecurity=False)
-        self._count = 0
+        self.digests: list[bytes] = []
 
     def update(self, chunk: bytes) -> None:
         view = memoryview(chunk)
@@ -263,14 +263,13 @@ class _Parts:
             view = view[taken:]
 
     def _end_part(self) -> None:
-        self._whole.update(self._part.digest())
-        self._count += 1
+        self.digests.append(self._part.digest())
         self._part = hashlib.md5(usedforsecurity=False)
         self._room = self._part_size
 
     def etag(self) -> str:
         self._end_part()
-        return f"{self._whole.hexdigest()}-{self._count}"
+        return f"{_md5(b''.join(self.digests))}-{len(self.digests)}"
 
 
 class _Crc32:

@@ -246,7 +246,7 @@ class Boto3Engine:
         began = time.monotonic()
         # Parts may take hours to send: whether the object is still the same has to be seen again at the end.
         look = partial(self._look_first, put, attempt)
-        with self._hooks.watching(put.key, self._asking(attempt), look) as answer:
+        with self._hooks.watching(put.key, self._asking(attempt), look, put.part_md5s) as answer:
             transfer = self._transfer_manager().upload(
                 put.path, self._bucket, put.key, extra_args=write_arguments(put),
                 subscribers=[_Progress(self._progress)],

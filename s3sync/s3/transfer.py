@@ -57,6 +57,8 @@ class Put:
     """The caller's own; engines hand it back untouched."""
     assumed: bool = False
     """Nobody has looked for the object: where the condition does not hold, the caller decides anew."""
+    part_md5s: bytes = b""
+    """Of the parts that the body goes up in, 16 bytes each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class _Ticket:
     reading: reading.Reading
     tries: int
     multipart_etag: str | None = None
+    part_md5s: bytes = b""
 
 
 class Uploads:
@@ -148,15 +149,17 @@ class Uploads:
         render, file = job.rendering.render, job.pair.file
         sizes = (self._target.part_size_for(file.size),) if in_parts and not render and file.size >= threshold else ()
         read = reading.read(file, render=render, keep=self._in_memory, part_sizes=sizes, stop=stop)
-        etags = read.digest.multipart
-        if in_parts and not etags and read.digest.size >= threshold:
+        digest = read.digest
+        if in_parts and not digest.multipart and read.digest.size >= threshold:
             rendered, size = read.file._replace(path=read.path), self._target.part_size_for(read.digest.size)
             try:
-                etags = reading.read(rendered, keep=0, part_sizes=(size,), stop=stop).digest.multipart
+                digest = reading.read(rendered, keep=0, part_sizes=(size,), stop=stop).digest
             except Exception:
                 read.discard()
                 raise
-        return _Ticket(job, read, tries, next(iter(etags.values())) if etags else None)
+        if not digest.multipart:
+            return _Ticket(job, read, tries)
+        return _Ticket(job, read, tries, next(iter(digest.multipart.values())), next(iter(digest.parts.values())))
 
     def _got_large(self, ticket: _Ticket | tuple[Job, Exception]) -> None:
         self._reading -= 1
@@ -185,7 +188,7 @@ class Uploads:
             job.key, job.rendering.parameters, digest.size, digest.md5, None if own else read.data,
             read.file.path if own else read.path, condition, job.pair.file.name, ticket.multipart_etag,
             not self._target.etags_are_md5 and not own,  # where an ETag tells nothing, our metadata does
-            ticket, job.pair.assumed,
+            ticket, job.pair.assumed, ticket.part_md5s,
         )  # fmt: skip
 
     def _completed(self, completion: Completion) -> None:
