@@ -26,8 +26,7 @@ from .run import Run
 
 _TRIES = 3
 _READERS = 4
-_MANY = 64
-"""So many objects under way are worth being collected in batches."""
+_MANY = 64  # objects under way that are worth being collected in batches
 _NEW = Condition()
 _MIXED = Fingerprint(-1, "0" * 32)
 """Of an object that holds neither what a file held before nor what it holds now."""
@@ -48,8 +47,7 @@ class Uploads:
     """Reads what is to be sent, sends it, and records what was stored. `act` is called by the run's own thread."""
 
     def __init__(
-        self, run: Run, target: Target, state: State, desk: Desk,
-        make_uploader: Callable[..., Uploader],
+        self, run: Run, target: Target, state: State, desk: Desk, make_uploader: Callable[..., Uploader],
         stored: Callable[[str, str, int], None] | None = None, conditional: bool = True,
     ) -> None:  # fmt: skip
         self._run, self._target, self._state, self._desk = run, target, state, desk
