@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[1]
 PAGES = ("docs/moving.md", "docs/ko.md")
 LARGE = "docs/large.md"
 BUCKET = "acme-media"
+WAY = "STORY_ENDPOINT"
+"""An environment variable: another way to the server, for one command."""
 _BLOCK = re.compile(
     r"<!-- (?P<kind>settings|told|crontab)(?:: (?P<title>[^>]+))? -->\n```\w+\n(?P<text>.*?)```\n", re.DOTALL
 )
@@ -54,12 +56,13 @@ def by_title(kind: str, title: str, page: str = PAGES[0]) -> Scene:
 def settings(scene: Scene, server: Server, bucket: str, *more: str) -> str:
     """The whole module: Django's own part, `more`, the page's block, and where this server is."""
     place = {
-        "AWS_S3_ENDPOINT_URL": server.endpoint_url, "AWS_S3_ACCESS_KEY_ID": server.access_key,
+        "AWS_S3_ACCESS_KEY_ID": server.access_key,
         "AWS_S3_SECRET_ACCESS_KEY": server.secret_key,
         "AWS_S3_REGION_NAME": server.region if server.kind != "moto" else None,  # which knows every region
         "AWS_S3_ADDRESSING_STYLE": "path", "AWS_S3_VERIFY": str(server.ca) if server.ca else None,
     }  # fmt: skip
     lines = "".join(f"{name} = {value!r}\n" for name, value in place.items() if value)
+    lines += f"import os\nAWS_S3_ENDPOINT_URL = os.environ.get({WAY!r}, {server.endpoint_url!r})\n"
     return "\n".join([_BEFORE, *more, scene.text.replace(BUCKET, bucket), lines])
 
 

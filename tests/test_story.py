@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from tests import live_site, story
 from tests.agreement import chance, say, soak
-from tests.project import Project, Result
+from tests.faults import ByChance, FaultProxy
+from tests.project import Project
 from tests.servers import ON_RGW_HTTPS, Server
 from tests.soak import SOAK, seeds
 from tests.story import BUCKET, PAGES, ROOT, Scene, by_title, scenes
@@ -100,6 +103,56 @@ def shows(scene: Scene, project: Project, pages: Sequence[str]) -> None:
         path.write_text(path.read_text().replace(f"{block}{scene.text}```", f"{block}{actual}```"))
 
 
+class Move:
+    """A live site on its way, by the page."""
+
+    def __init__(self, project: Project, front: live_site.Front, server: Server, bucket: str) -> None:
+        self.project, self.front, self._server, self._bucket = project, front, server, bucket
+        self.now = by_title("settings", "before")
+
+    def switch(self, scene: Scene, *, deploy: bool = True) -> None:
+        """Other settings, and processes that have them."""
+        self.now = scene
+        story.take_over(self.project, story.settings(scene, self._server, self._bucket, live_site.SETTINGS))
+        if deploy:
+            self.front.deploy()
+
+    def carry_out(self, scene: Scene) -> None:
+        """Commands; each has to end well."""
+        for command in scene.commands:
+            result = self.project.run(*(part.replace("/srv/acme", str(self.project.root)) for part in command))
+            assert 0 == result.code, (command, result)
+
+
+def interlude(move: Move, rng: Random, faulty: FaultProxy) -> str:
+    """What the page does not tell of: a run is killed, or breaks, two run at once, somebody changes his mind."""
+    what = rng.choice(["kill", "faults", "twice", "pull", "mind"])
+    if what == "kill":
+        process = move.project.start(rng.choice(["s3_push_media", "s3_pull_media"]))
+        time.sleep(rng.uniform(0.1, 1.5))
+        process.kill()
+        process.communicate()
+    elif what == "faults":
+        chance_of = ByChance(rng, rng.choice([0.05, 0.2]), most=40)
+        faulty.fault, faulty.on_connect = chance_of, chance_of.on_connect
+        env = {story.WAY: faulty.server.endpoint_url}
+        result = move.project.run(rng.choice(["s3_push_media", "s3_verify_media"]), env=env)
+        faulty.fault = faulty.on_connect = None
+        assert result.code in (0, 1, 3, 4, 8), (faulty.met, result)
+    elif what == "twice":
+        runs = [move.project.start("s3_push_media", "--lock", "none", "-w", "4") for _ in range(2)]
+        assert [0, 0] == [move.project.finish(run).code for run in runs]
+    elif what == "pull":
+        result = move.project.run("s3_pull_media")
+        assert result.code in (0, 3), result
+    elif move.now.title in ("before", "switch"):
+        there, back = by_title("settings", "switch"), by_title("settings", "before")
+        for scene in (there, back) if move.now.title == "before" else (back, there):
+            move.switch(scene)
+    move.carry_out(Scene("told", "", "$ python manage.py s3_push_media\n"))
+    return what
+
+
 @soak
 @ON_RGW_HTTPS
 @pytest.mark.timeout(1800)
@@ -116,56 +169,45 @@ def test_a_live_site_moves(seed: int, project: Project, server: Server, s3: Any,
     project.write("photos/2024/large.jpg", rng.randbytes(9_000_000), age=60)
     before = {path: path.read_bytes() for path in project.media.rglob("*.jpg")}
     front = live_site.Front(project)
-
-    def switch(scene: Scene) -> None:
-        story.take_over(project, story.settings(scene, server, bucket, live_site.SETTINGS))
-        if not project.root.joinpath("db.sqlite3").exists():
-            live_site.rows(project)
-        if scene.title != "static":
-            front.deploy()
-
-    def carry_out(scene: Scene) -> None:
-        for command in scene.commands:
-            result = project.run(*(part.replace("/srv/acme", str(project.root)) for part in command))
-            assert 0 == result.code or is_servers_own(command, result), (command, result)
-
+    move = Move(project, front, server, bucket)
     first, *others = (scene for scene in scenes(PAGES[0]) if scene.title != "back")
-    switch(first)
+    both = by_title("settings", "static")
+    move.switch(first, deploy=False)
+    live_site.rows(project)
     try:
-        with live_site.Visitors(front, server, 4 if SOAK else 2, seed) as visitors:
+        front.deploy()
+        with FaultProxy(server) as faulty, live_site.Visitors(front, server, 4 if SOAK else 2, seed) as visitors:
             for scene in others:
-                (switch if scene.kind == "settings" else carry_out)(scene)
+                if scene.kind == "settings":
+                    move.switch(scene, deploy=scene is not both and scene.title != "static")
+                else:
+                    move.carry_out(scene)
                 if scene.title == "static" and scene.kind == "told":
                     front.deploy()
+                if seed and scene.title in ("first", "switch", "second", "proof") and rng.random() < 0.7:
+                    say(scene.title, interlude(move, rng, faulty))
             on_s3 = dict(visitors.kept)
-            gone = set(on_s3)
-            switch(by_title("settings", "static"))
-            front.deploy()
-            carry_out(by_title("told", "back"))
-            switch(first)
-            carry_out(Scene("told", "", "$ python manage.py check\n"))
+            move.switch(both)
+            move.carry_out(by_title("told", "back"))
+            move.switch(first)
+            move.carry_out(Scene("told", "", "$ python manage.py check\n"))
         say(visitors.done)
         assert [] == visitors.trouble
+        assert visitors.done["deletes"], "enough has happened"
         kept = {name: digest for name, digest in on_s3.items() if name in visitors.kept}
-        assert kept, "somebody has uploaded something"
-        assert kept.items() <= {
+        stored = {
             entry["Key"].removeprefix("media/"): sha256(s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read())
             for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="media/")
             for entry in page["Contents"]
-        }.items()
+        }
+        assert kept.items() <= stored.items()
         files = {path.relative_to(project.media).as_posix(): sha256(path.read_bytes())
                  for path in project.media.rglob("*.jpg")}  # fmt: skip
-        assert visitors.kept == {name: digest for name, digest in files.items() if name in visitors.kept}
+        assert visitors.kept.items() <= files.items()
         assert before == {path: path.read_bytes() for path in before}
-        assert gone
     finally:
         front.close()
 
 
 def sha256(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
-
-
-def is_servers_own(command: list[str], result: Result) -> bool:
-    """Whether the doctor has found no more than that the test's server is on this machine."""
-    return command[0] == "s3_doctor" and result.code == 0
