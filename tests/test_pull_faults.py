@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +15,7 @@ from tests.faults import FAULTS, STALLS, ByName, FaultProxy, fits
 from tests.project import Code, Project, Result
 from tests.proxy import Proxy, Request, Response
 from tests.servers import ON_MOTO, ON_RGW_HTTPS, Server
-from tests.soak import SOAK
+from tests.soak import SOAK, seeds
 from tests.test_pull import LARGE, pull, put, requests, tree
 
 HASTY: dict[str, Any] = {"client_config": Code("Config(read_timeout=1)")}
@@ -228,3 +229,31 @@ def test_a_folder_that_can_not_be_used(project: Project, s3: Any, bucket: str) -
     assert 2 == pull(project, "--no-clobber", "--overwrite-newer").code
     assert 0 == pull(project, "--to", str(project.root / "made/here")).code
     assert b"a" == (project.root / "made/here/a.txt").read_bytes()
+
+
+@pytest.mark.parametrize("seed", seeds(1, 30))
+@ON_MOTO
+def test_runs_killed_at_any_moment(project: Project, proxy: Proxy, s3: Any, bucket: str, seed: int) -> None:
+    """s3_pull_media, killed three times while objects come and others are replaced: each file is whole at each time"""
+    chance = random.Random(seed)
+    old = {f"sub{number % 3}/{number:02}.bin": b"%d" % number * 50 for number in range(60)}
+    for name, body in old.items():
+        s3.put_object(Bucket=bucket, Key=f"media/{name}", Body=body)
+    assert 0 == pull(project, "--prefix", "sub0/").code
+    new = {name: body if chance.random() < 0.5 else body + b"new" for name, body in old.items()}
+    for name in (name for name in old if new[name] != old[name]):
+        s3.put_object(Bucket=bucket, Key=f"media/{name}", Body=new[name])
+    project.configure(server=proxy.server)
+    for _ in range(3):
+        process, last = project.start("s3_pull_media"), chance.randrange(1, 25)
+        proxy.clear()
+        proxy.rule = lambda _, process=process, last=last: (  # type: ignore[misc]
+            process.kill() if proxy.count()["GetObject"] == last else None
+        )
+        project.finish(process)
+        for name, body in tree(project.media).items():
+            assert name.startswith(".s3sync/") or body in (old[name], new[name])
+    proxy.rule = None
+    result = pull(project)
+    assert (0, new) == (result.code, tree(project.media)), result
+    assert {"ListObjectsV2": 1} == requests(project.push())
