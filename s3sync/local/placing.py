@@ -19,6 +19,7 @@ from typing import Final
 from ..core.objects import LocalFile
 from ..core.pulling import unfit_for_files
 from ..core.scope import HIDDEN, UNFINISHED
+from .exchange import exchange
 from .obstacles import InTheWay, Taken, code_of, described, what_is
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -225,9 +226,11 @@ class Destination:
             raise InTheWay(what_is(status), path, code=code_of(status)) from error
 
     def _named(self, source: int, made: str, folder: int, base: str, name: str, seen: LocalFile | None) -> None:
-        if seen is not None:
-            self._check(folder, base, name, seen)
-            os.replace(made, base, src_dir_fd=source, dst_dir_fd=folder)
+        if seen is not None and self._check(folder, base, name, seen):
+            if exchange(source, made, folder, base):
+                self._look_at_replaced(source, made, folder, base, name, seen)
+            else:
+                os.replace(made, base, src_dir_fd=source, dst_dir_fd=folder)
             return
         try:
             os.link(made, base, src_dir_fd=source, dst_dir_fd=folder, follow_symlinks=False)
@@ -264,18 +267,27 @@ class Destination:
                 os.unlink(copy, dir_fd=folder)
         self.discard(unfinished)
 
-    def _check(self, folder: int, base: str, name: str, seen: LocalFile) -> None:
-        """Whether the file to be replaced is still the one that was looked at."""
+    def _check(self, folder: int, base: str, name: str, seen: LocalFile) -> bool:
+        """Whether the file to be replaced is still there. Raises Taken if it is not the one that was looked at."""
         try:
             status = os.stat(base, dir_fd=folder, follow_symlinks=False)
         except FileNotFoundError:
-            self._claim(folder, base, name)  # it was deleted: then it is a new one
-            return
+            return False
         if not stat.S_ISREG(status.st_mode):
             raise InTheWay(what_is(status), os.path.join(self.root, name), code=code_of(status))
         found = described(name, os.path.join(self.root, name), status)
         if found[2:] != seen[2:]:
             raise Taken(found)
+        return True
+
+    def _look_at_replaced(self, source: int, made: str, folder: int, base: str, name: str, seen: LocalFile) -> None:
+        """Lets go of the file that had the name before; if somebody was quicker than the check, it gets it back."""
+        status = os.stat(made, dir_fd=source, follow_symlinks=False)
+        if (status.st_ino, status.st_size, status.st_mtime_ns) == (seen.inode, seen.size, seen.mtime_ns):
+            os.unlink(made, dir_fd=source)
+            return
+        exchange(source, made, folder, base)
+        self._say_what_is_there(folder, base, name)
 
     def _claim(self, folder: int, base: str, name: str) -> None:
         """An empty file of that name, so that nobody else makes one."""
