@@ -302,12 +302,12 @@ def test_only_what_is_asked_for(project: Project, s3: Any, bucket: str) -> None:
         assert {} == tree(project.media)
         return {item["name"] for item in result.report["items"] if item["action"] == "download"}
 
-    assert listed == would() == would("--since", "1d") == would("--max-size", "2001")
+    assert listed == would("--since", "1d", "--max-size", "2001")
     assert listed - {"big.txt"} == would("--max-size", "2k")
-    assert set() == would("--since", "2999-01-01") == would("--since", "2999-01-01T10:00Z")
-    assert {"sub/c.txt", "sub/d.png"} == would("--prefix", "s")
-    assert {"sub/c.txt"} == would("--include", "sub", "-i", "*.png")
-    for wrong in (["--since", "soon"], ["--max-size", "10Q"], ["--max-size", "-1"]):
+    assert set() == would("--since", "2999-01-01T10:00Z")
+    assert {"sub/c.txt"} == would("--prefix", "s", "-i", "*.png")
+    assert {"sub/c.txt", "sub/d.png"} == would("--include", "sub")
+    for wrong in (["--since", "soon"], ["--max-size", "10Q"]):
         assert 2 == project.run("s3_pull_media", *wrong).code
 
 
