@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import shutil
 import socket
@@ -12,7 +14,7 @@ import pytest
 
 from tests.project import Code, Project, Result
 from tests.proxy import Proxy, Request, Verdict
-from tests.servers import ON_MOTO, ON_RGW
+from tests.servers import ON_MOTO, ON_RGW, ON_RGW_HTTPS
 from tests.test_bad_input import BOTH_ENGINES, contents, discreet, failed_names
 from tests.test_interruptions import IMPORT_CONFIG, MIB, PARTS
 
@@ -293,6 +295,8 @@ def test_folder_is_unreadable(project: Project, s3: Any, bucket: str) -> None:
 
 
 MEDDLER = """\
+import base64
+import hashlib
 import os
 from pathlib import Path
 
@@ -404,6 +408,23 @@ def test_large_file_changes_while_it_is_sent(
     assert 0 == again.code, again
     same = (project.media / "big.bin").read_bytes() == contents(s3, bucket)["big.bin"]  # too much for a diff
     assert same, (result.report, again.report)
+
+
+@ON_RGW_HTTPS
+def test_each_part_goes_with_its_md5(project: Project, proxy: Proxy, s3: Any, bucket: str) -> None:
+    """s3_push_media, with a large file: the server refuses damage, and over https nothing is hashed for signatures"""
+    project.configure(server=proxy.server, options=PARTS, settings=IMPORT_CONFIG)
+    content = b"a" * 5 * MIB + b"b" * 5 * MIB + b"end"
+    project.write("big.bin", content)
+
+    result = project.push()
+
+    assert 0 == result.code, result
+    parts = {each.query["partNumber"]: each for each in proxy.requests if each.operation == "UploadPart"}
+    wanted = [hashlib.md5(part).digest() for part in (content[: 5 * MIB], content[5 * MIB : -3], b"end")]
+    assert wanted == [base64.b64decode(parts[number].headers["content-md5"]) for number in "123"]
+    assert {"UNSIGNED-PAYLOAD"} == {each.headers["x-amz-content-sha256"] for each in parts.values()}
+    assert contents(s3, bucket)["big.bin"] == content
 
 
 # What the user leaves out
