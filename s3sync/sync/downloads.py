@@ -82,6 +82,11 @@ class Downloads:
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="s3sync-write")
         self._arrivals = Arrivals(self.target, self.destination, self.run.is_interrupted)
 
+    @property
+    def minds_unchanged(self) -> bool:
+        """Whether it has to hear of files that are as they should be."""
+        return self.run.details
+
     def fetch(
         self, obj: RemoteObject, name: str, seen: LocalFile | None, reason: Reason | None, rendering: Rendering
     ) -> None:

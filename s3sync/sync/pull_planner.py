@@ -26,6 +26,10 @@ from .run import Run
 class Fetcher(Protocol):
     """What decisions are handed to."""
 
+    @property
+    def minds_unchanged(self) -> bool:
+        """Whether it has to hear of files that are as they should be."""
+
     def fetch(
         self, obj: RemoteObject, name: str, seen: LocalFile | None, reason: Reason | None, rendering: Rendering
     ) -> None:
@@ -43,6 +47,10 @@ class Rehearsal:
     """Says what would be fetched, and does nothing."""
 
     run: Run
+
+    @property
+    def minds_unchanged(self) -> bool:
+        return self.run.details
 
     def fetch(
         self, obj: RemoteObject, name: str, seen: LocalFile | None, reason: Reason | None, rendering: Rendering
