@@ -56,6 +56,7 @@ def _acquire(paths: list[Path], *, asked_for: bool) -> filelock.BaseFileLock:
         return lock
     where = paths[0] if asked_for else paths[-1]
     raise ConfigurationError(
-        f"The lock file {str(where)!r} can't be used: {trouble}.", code="LockUnusable",
+        f"The lock file {str(where)!r} can't be used: {trouble}.",
+        code="LockUnusable",
         hint="use --lock PATH or --lock none",
     )

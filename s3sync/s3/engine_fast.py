@@ -128,9 +128,7 @@ class FastEngine:
     ) -> Template | str:
         try:
             with self._probing():
-                template = capture(
-                    self._client, self._bucket, parameters, condition, keys, carries_md5=carries_md5
-                )
+                template = capture(self._client, self._bucket, parameters, condition, keys, carries_md5=carries_md5)
             if self._pool.origin is None:
                 self._pool.origin = Origin.of(self._client, template.url)
         except NotFast as reason:

@@ -57,7 +57,12 @@ class Uploader:
         if self.why_not_fast is None:
             start = min(ceiling, 64 if target.is_aws else 16)
             self.fast = FastEngine(
-                target.client, target.bucket, deliver=deliver, start=start, ceiling=ceiling, probing=calls.paused,
+                target.client,
+                target.bucket,
+                deliver=deliver,
+                start=start,
+                ceiling=ceiling,
+                probing=calls.paused,
                 rest=limits.sent if limits.any else None,
             )
         self._window = max(64, min(4 * ceiling, max(_WINDOW, 2 * ceiling)))

@@ -1,11 +1,11 @@
 """How a stylesheet reaches what it refers to, once it lies on S3.
 
-    mode      the reference becomes                              right where
-    relative  what it is, but for a hashed last segment          everybody reads, at one host
-    absolute  the object's URL, unsigned                         everybody reads, at several hosts
-    inline    small files: `data:`; the rest: as by redirect     only signed URLs are answered
-    redirect  our view on the site, which signs and redirects    only signed URLs are answered
-    off       what it is                                         nowhere in particular
+mode      the reference becomes                              right where
+relative  what it is, but for a hashed last segment          everybody reads, at one host
+absolute  the object's URL, unsigned                         everybody reads, at several hosts
+inline    small files: `data:`; the rest: as by redirect     only signed URLs are answered
+redirect  our view on the site, which signs and redirects    only signed URLs are answered
+off       what it is                                         nowhere in particular
 """
 
 from __future__ import annotations

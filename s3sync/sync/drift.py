@@ -139,5 +139,3 @@ def _mendable(answer: Mapping[str, Any]) -> bool:
 
 def _in_words(found: Mapping[str, Any]) -> str:
     return ", ".join(f"{header} is {have!r}, should be {want!r}" for header, (have, want) in sorted(found.items()))
-
-

@@ -217,9 +217,7 @@ class Mending:
             reason = "a stranger is still given it: older answers may be cached, or older versions be public"
             return replace(judged, reason=reason, evidence=evidence)
         reason = f"{verdict.reason} (mended; it was {judged.verdict} before, nobody knows for how long)"
-        return replace(
-            judged, verdict=verdict.verdict, severity=verdict.severity, reason=reason, evidence=evidence
-        )
+        return replace(judged, verdict=verdict.verdict, severity=verdict.severity, reason=reason, evidence=evidence)
 
     def _tell(self, judged: Judged, result: Result, failure: Failure | None) -> None:
         name = self.target.name_of(judged.key)

@@ -210,7 +210,12 @@ class Push(ABC):
             executor = Rehearsal(run, self._estimator.add)
         else:
             make = partial(
-                Uploader, self.target, self.conditions, calls, engine=options.engine, workers=options.workers,
+                Uploader,
+                self.target,
+                self.conditions,
+                calls,
+                engine=options.engine,
+                workers=options.workers,
                 limits=self.limits,
             )
             stored = None if verification is None else verification.stored
@@ -273,4 +278,3 @@ class Push(ABC):
         return RemoteError(
             operation, self.target.bucket, code=trouble.code, http=trouble.http, hint=hint
         )  # fmt: skip
-

@@ -48,9 +48,7 @@ def _storage_of(
             hint=hint_for(trouble, operation_of(error) or "GetObject", bucket, "*"),
         ) from error  # fmt: skip
     except Exception as error:
-        raise ConfigurationError(
-            f"The storage {alias!r} can't be made: {error}", code=type(error).__name__
-        ) from error
+        raise ConfigurationError(f"The storage {alias!r} can't be made: {error}", code=type(error).__name__) from error
     if not is_s3(type(storage)):
         what = f"The storage {alias!r} is a {type(storage).__name__}, not on S3"
         raise _not_usable(what, configured, setting)

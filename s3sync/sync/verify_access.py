@@ -146,9 +146,7 @@ class _Verification:
             mending = Mending(self._run, target, as_provider(reading), probes, self._wishes.allow_public)
             mending.mend(exposed, lambda: self._journal.open(self._run))
 
-    def _judge_bucket(
-        self, target: Target, reading: BucketReading, intents: Intents, probes: Probes | None
-    ) -> None:
+    def _judge_bucket(self, target: Target, reading: BucketReading, intents: Intents, probes: Probes | None) -> None:
         """Who lists, and who writes: from the facts alone, but for a listing that was asked for."""
         facts, acl = as_provider(reading), acl_as_provider(reading)
         same = [self._intents(other) for other in self._targets if other.identity == target.identity]
@@ -225,9 +223,11 @@ def baseline(path: Path | None) -> Callable[[Judged], bool]:
         return lambda _: False
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-        reports = [json.loads(line) for line in lines] if len(lines) > 1 and '"type"' in lines[0] else [
-            json.loads("\n".join(lines))
-        ]
+        reports = (
+            [json.loads(line) for line in lines]
+            if len(lines) > 1 and '"type"' in lines[0]
+            else [json.loads("\n".join(lines))]
+        )
         items = [item for each in reports for item in each.get("items", [each])]
         known = {
             (item["alias"], item["key"], item["intent"], item["verdict"]): str(item["severity"])
@@ -293,4 +293,3 @@ def _remote_error(target: Target, error: Exception) -> RemoteError:
     trouble, operation = trouble_of(error), operation_of(error) or "ListObjectsV2"
     hint = hint_for(trouble, operation, target.bucket, target.prefix + "*") or trouble.message
     return RemoteError(operation, target.bucket, code=trouble.code, http=trouble.http, hint=hint)
-
