@@ -537,6 +537,23 @@ def test_two_sources_of_one_bucket_leave_each_others_objects(project: Project, s
 
 
 @ON_MOTO
+def test_two_sources_of_one_name_do_not_take_turns(project: Project, s3: Any, bucket: str, tmp_path: Path) -> None:
+    """s3_push_media --source a; --source b, whose file is newer; --source a: what is newer stays"""
+    other = tmp_path / "other"
+    other.mkdir()
+    project.write("a.txt", b"older", age=100)
+    (other / "a.txt").write_bytes(b"newer one")
+    assert 1 == project.push().counts["uploaded"]
+    assert 0 == project.push("--source", str(other), "--overwrite-newer").code
+
+    again = project.push()
+
+    assert (0, 1, None) == (again.code, again.counts["kept"], again.counts.get("uploaded")), again
+    assert b"newer one" == s3.get_object(Bucket=bucket, Key="media/a.txt")["Body"].read()
+    assert 1 == project.push("--overwrite-newer").counts["uploaded"]
+
+
+@ON_MOTO
 def test_storage_whose_methods_raise(project: Project, s3: Any, bucket: str) -> None:
     """s3_push_media, with a storage class that fails for some names"""
     project.write("good.txt", b"good")

@@ -20,6 +20,9 @@ What then, if it differs? (`decide`)
     yes           another        changed              conflict
     none          -              older than object    keep
     none          -              newer than object    upload, If-Match
+
+A record that another source has left tells what the object holds, and not that our file is a later version of it: where
+such an object is the known one, it counts as none.
 """
 
 from __future__ import annotations
@@ -130,6 +133,8 @@ class Rules:
     """Seconds by which the server's clock is ahead of ours."""
     checksums: Collection[str] = ("CRC32", "SHA1", "SHA256")
     """The algorithms that this process can compute."""
+    source: str = ""
+    """Where the files are. What another source has sent is somebody else's, of whose file ours is no later version."""
 
 
 class Pair(NamedTuple):
@@ -163,7 +168,7 @@ def decide(pair: Pair, rules: Rules) -> Decision | Need:
     upload = Decision(Action.UPLOAD, differs, obj.etag)
     if not rules.two_hands or rules.overwrite_newer:
         return upload
-    if known is None:
+    if known is None or (known.stands_for(obj) and known.source not in ("", rules.source)):
         return KEEP if modified_later(obj, pair.file, rules.skew) else upload
     if known.stands_for(obj):
         return upload

@@ -237,6 +237,7 @@ class Push(ABC):
             compare=options.compare, two_hands=self.two_hands, no_clobber=options.no_clobber,
             overwrite_newer=options.overwrite_newer, part_size=self.target.transfer_config.multipart_chunksize,
             etags_are_md5=self.target.etags_are_md5, skew=listing.skew, checksums=tuple(reading.CHECKSUMS),
+            source=self.state.source,
         )  # fmt: skip
 
     def hold(self, held: Held, entry: Entry) -> None:

@@ -310,6 +310,23 @@ def test_decide(case: str) -> None:
     assert expected == decide(facts, rules)
 
 
+@pytest.mark.parametrize(
+    ("source", "mtime_ns", "expected"),
+    [
+        ("ours", NOON_NS - 9_000_000_000, Action.UPLOAD),
+        ("", NOON_NS - 9_000_000_000, Action.UPLOAD),
+        ("another", NOON_NS - 9_000_000_000, Action.KEEP),
+        ("another", NOON_NS + 9_000_000_000, Action.UPLOAD),
+    ],
+)
+def test_another_source_may_have_stored_what_is_newer(source: str, mtime_ns: int, expected: Action) -> None:
+    """Two folders take turns; the older file of one is no later version of what the other has sent."""
+    known = record(THEIRS)._replace(source=source)
+    found = decide(pair(MINE, stored(THEIRS), known=known, digest=True, mtime_ns=mtime_ns), Rules(source="ours"))
+    assert isinstance(found, Decision)
+    assert expected is found.action
+
+
 def test_time_stamps_of_all_forms() -> None:
     """LastModified comes with and without fractions of a second."""
     stamps = ("2026-03-01T12:00:00Z", "2026-03-01T12:00:00.000Z", "2026-03-01T12:00:00+00:00")
