@@ -9,6 +9,8 @@ LONGEST_PAUSE = 30.0
 """Seconds; whatever `Retry-After` says."""
 _GAIN = 1.05
 """How many times as many answers in a second are more, and not chance."""
+_GAIN_LATER = 1.25
+"""The same once there were enough connections: what is tried every so often must not creep up by chance."""
 _FEWEST = 32
 """Answers from which a rate is taken."""
 _CONTENT = 2.0
@@ -32,7 +34,7 @@ class Pace:
         self._halved_at = float("-inf")
         self._answers, self._since = 0, float("-inf")
         self._best, self._best_limit = 0.0, self.limit
-        self._doubted = False
+        self._doubted, self._gain = False, _GAIN
         self._content_at: float | None = None
 
     def succeeded(self, now: float | None = None) -> None:
@@ -63,12 +65,13 @@ class Pace:
         if self._content_at is not None:
             if now - self._content_at >= _CONTENT:
                 self._best, self._best_limit, self._doubted, self._content_at = rate, self.limit, False, None
-        elif rate > self._best * _GAIN:
+        elif rate > self._best * self._gain:
             self._best, self._best_limit, self._doubted = rate, self.limit, False
         elif not self._doubted:
             self._doubted = True
         else:
             self.limit, self._content_at = min(self.limit, self._best_limit), now
+            self._gain = _GAIN_LATER
 
     def _forget(self) -> None:
         """Begins to compare anew."""
