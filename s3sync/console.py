@@ -97,7 +97,10 @@ class Console:
             self._draw(progress)
         elif self._wants_lines and now - self._shown_at >= self._interval:
             self._shown_at = now
-            self._complain(progress_line(progress))
+            self._complain(self._line_of(progress))
+
+    def _line_of(self, progress: Progress) -> str:
+        return progress_line(progress)
 
     def began(self, alias: str) -> None:
         """What comes now is about one of several targets."""

@@ -21,6 +21,7 @@ from .core.values import (
     VERDICTS,
     WRONG_STORAGE,
 )
+from .sync.run import Progress
 from .wording import in_bytes, line_for_error, shown
 
 _NAMED = 10
@@ -79,6 +80,10 @@ class MediaConsole(Console):
             say(_last_line(report))
         if report.error is not None:
             self._complain(line_for_error(report.error))  # last, where people look for it
+
+    def _line_of(self, progress: Progress) -> str:
+        looked = f", {progress.files_done:,} looked for" if progress.files_done else ""
+        return f"{progress.files:,} values read{looked}"
 
     def _draw(self, progress: object) -> None:
         if self._bar is None:

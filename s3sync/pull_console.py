@@ -7,7 +7,8 @@ from .core.comparison import Action
 from .core.events import Outcome
 from .core.pulling import PullReport
 from .core.report import OK, Report
-from .wording import in_bytes, shown, title_of
+from .sync.run import Progress
+from .wording import in_bytes, progress_line, shown, title_of
 
 
 class PullConsole(Console):
@@ -19,6 +20,9 @@ class PullConsole(Console):
         if outcome.action is Action.CONFLICT:
             return "changed on both sides and left as they are (--overwrite-newer takes the bucket's)"
         return title_of(outcome)
+
+    def _line_of(self, progress: Progress) -> str:
+        return progress_line(progress, "received")
 
     def _engine(self, report: Report) -> str:
         return f"engine {report.engine}" + (f" ({report.engine_reason})" if report.engine_reason else "")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from .core.comparison import Action, Reason
-from .core.estimate import Estimate
+from .core.estimate import OUTGOING, Estimate
 from .core.events import Failure, Finding, Outcome, Result
 from .core.prices import AS_OF, REGION
 from .core.report import OK, Report
@@ -123,14 +123,14 @@ def _planned(report: Report, planned: Mapping[Action, int]) -> Iterator[str]:
         yield f"{fixes:,} with other headers" if report.differences or not report.dry_run else f"would fix {fixes:,}"
 
 
-def progress_line(progress: Progress) -> str:
-    """How far a run is, in one line of a log."""
+def progress_line(progress: Progress, done: str = "sent") -> str:
+    """How far a run is, in one line of a log; `done` is what becomes of files."""
     parts = [progress.doing] if progress.doing else []
     if progress.compared:
         parts.append(f"{progress.compared:,} names compared")
     more = "" if progress.walked or not progress.files else " so far"
     if progress.files:
-        parts.append(f"{progress.files_done:,} of {progress.files:,} files{more} sent")
+        parts.append(f"{progress.files_done:,} of {progress.files:,} files{more} {done}")
         parts.append(f"{in_bytes(progress.bytes_done)} of {in_bytes(progress.bytes)}")
     elif progress.files_done:
         parts.append(f"{progress.files_done:,} looked at")
@@ -140,10 +140,12 @@ def progress_line(progress: Progress) -> str:
 def estimate_line(estimate: Estimate) -> str:
     """What a rehearsal's run would ask of S3 and cost, in one line."""
     asked = ", ".join(f"{number:,} {operation}" for operation, number in estimate.by_operation.items())
-    line = f"  would take {asked}; {in_bytes(estimate.bytes)} to send"
+    line = f"  would take {asked}; {in_bytes(estimate.bytes)} to {'receive' if estimate.incoming else 'send'}"
     cost = estimate.cost
     if cost is not None:
         prices = ", ".join([*estimate.storage_classes, REGION, AS_OF])
+        if estimate.incoming:
+            return f"{line}; {_dollars(cost.requests)} for the requests, without {OUTGOING} (list prices: {prices})"
         line += (
             f"; {_dollars(cost.requests)} for the requests, {_dollars(cost.storage_month)} a month for the storage "
             f"(list prices: {prices}; regions and classes differ)"

@@ -8,6 +8,8 @@ from typing import Any
 
 from .prices import AS_OF, FREE, GB, LISTS, PRICES, REGION, request_price
 
+OUTGOING = "data transfer out, retrieval"
+"""What a download costs beside its requests."""
 PARTS = ("CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload")
 
 
@@ -26,10 +28,12 @@ class Estimate:
 
     is_amazon: bool
     """Whether Amazon's prices hold."""
+    incoming: bool = False
+    """Whether the bytes come here: sending them out is paid for by what else the account has sent, so by no list."""
     requests: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Operation and storage class ("" where that makes no difference) -> how many."""
     bytes: int = 0
-    """To be sent."""
+    """To be sent, or to come here."""
     growth: Counter[str] = field(default_factory=Counter)
     """Storage class -> bytes that will lie there in addition."""
 
@@ -43,6 +47,11 @@ class Estimate:
             self.requests["UploadPart", storage_class] += max(1, -(-size // part_size)) - 1
         self.bytes += size
         self.growth[storage_class] += size - replaced
+
+    def download(self, size: int, storage_class: str, *, segment: int) -> None:
+        """One object of `size` bytes, which comes in segments of at most so many bytes."""
+        self.requests["GetObject", storage_class] += max(1, -(-size // segment))
+        self.bytes += size
 
     def ask(self, operation: str, number: int, storage_class: str = "STANDARD") -> None:
         """Other requests."""
@@ -89,6 +98,7 @@ class Estimate:
             "cost": cost and {
                 "currency": "USD", "requests": round(cost.requests, 9), "storage_month": round(cost.storage_month, 9),
                 "prices": f"list prices of {REGION}, {AS_OF}",
+                **({"without": OUTGOING} if self.incoming else {}),
             },
             "why_no_cost": self.why_no_cost or None,
         }  # fmt: skip

@@ -11,7 +11,10 @@ from typing import NamedTuple
 
 from .diagnosed import DoctorReport
 from .judged import AccessReport
+from .media_report import MediaReport
+from .pulling import PullReport
 from .report import COUNTS, OK, Report
+from .values import OF_VALUES
 
 LAST_SUCCESS = "s3sync_last_success_timestamp_seconds"
 
@@ -21,8 +24,9 @@ _HELP = {
     "s3sync_exit_code": "The exit code of the last run.",
     "s3sync_duration_seconds": "How long the last run took.",
     "s3sync_objects": "Names of the last run by what became of them.",
-    "s3sync_bytes_planned": "Bytes that the last run was to send.",
+    "s3sync_bytes_planned": "Bytes that the last run was to send, or to receive.",
     "s3sync_bytes_sent": "Bytes of the objects that the last run stored.",
+    "s3sync_bytes_received": "Bytes of the objects that the last run fetched.",
     "s3sync_requests": "Requests to S3 of the last run, repeated ones included.",
     "s3sync_verdicts": "What the last run has judged, by verdict.",
 }  # fmt: skip
@@ -72,22 +76,32 @@ def _samples(report: Report, labels: Labels, finished: float, success: float | N
             own = labels | _plain({"alias": row.alias, "bucket": row.bucket, "prefix": row.prefix})
             for verdict, count in sorted(row.verdicts.items()):
                 yield _Sample("s3sync_verdicts", own | {"verdict": verdict}, count)
-    elif isinstance(report, DoctorReport):
-        for verdict, count in report.verdicts.items():
+    elif isinstance(report, (DoctorReport, MediaReport)):
+        for verdict, count in _verdicts(report).items():
             yield _Sample("s3sync_verdicts", labels | {"verdict": verdict}, count)
     else:
-        for action in COUNTS:
+        pulls = isinstance(report, PullReport)
+        for action in (*COUNTS, "downloaded") if pulls else COUNTS:
             yield _Sample("s3sync_objects", labels | {"action": action}, report.counts[action])
         yield _Sample("s3sync_bytes_planned", labels, report.planned_bytes)
         yield _Sample("s3sync_bytes_sent", labels, report.sent_bytes)
+        if isinstance(report, PullReport):
+            yield _Sample("s3sync_bytes_received", labels, report.received_bytes)
     for operation, count in sorted(report.requests.items()):
         yield _Sample("s3sync_requests", labels | {"operation": operation}, count)
+
+
+def _verdicts(report: DoctorReport | MediaReport) -> Mapping[str, int]:
+    """Where an alarm may wait for one of them, those too that there were none of."""
+    if isinstance(report, DoctorReport):
+        return report.verdicts
+    return dict.fromkeys(("ok", *OF_VALUES), 0) | report.verdicts()
 
 
 def _labels(report: Report, aliases: str) -> Labels:
     """What tells this job from others, however far it came: a run over several storages is one job."""
     alias, bucket, prefix = report.target.alias, report.target.bucket or "", report.target.prefix
-    if isinstance(report, (AccessReport, DoctorReport)):
+    if isinstance(report, (AccessReport, DoctorReport, MediaReport)):
         alias, bucket, prefix = aliases, "", ""
     return _plain({"command": report.command, "alias": alias, "bucket": bucket, "prefix": prefix})
 

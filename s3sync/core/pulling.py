@@ -12,7 +12,9 @@ Whether the content is equal is asked there. What then, if it differs? (`decide_
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
 
 from .comparison import (
     NO_CLOBBER,
@@ -125,6 +127,12 @@ class PullReport(Report):
     folder: str = ""
     """The folder that was written to."""
     received_bytes: int = 0
+    requests: Counter[str] = field(default_factory=lambda: Counter(ListObjectsV2=0, GetObject=0))
+
+    def add(self, part: Report) -> None:
+        """Takes in the report of one folder of several."""
+        Report.add(self, part)
+        self.received_bytes += part.received_bytes if isinstance(part, PullReport) else 0
 
     def fold(self, event: object) -> None:
         """Counts one event."""
@@ -132,10 +140,15 @@ class PullReport(Report):
         if isinstance(event, Outcome) and event.action is Action.DOWNLOAD and event.result is Result.DONE:
             self.received_bytes += event.size or 0
 
-    def envelope(self) -> dict[str, object]:
+    def envelope(self) -> dict[str, Any]:
         """All of the report but its items."""
         envelope = Report.envelope(self)
         envelope["counts"] = {name: self.counts[name] for name in (*COUNTS, "downloaded")}
         envelope["bytes"] = {**envelope["bytes"], "received": self.received_bytes}
-        envelope["folder"] = self.folder
+        envelope["folder"] = None if self.targets else self.folder
         return envelope
+
+    def as_target(self) -> dict[str, Any]:
+        """This report, of one folder of several, in short."""
+        told = Report.as_target(self)
+        return {("folder" if name == "source" else name): value for name, value in told.items()}

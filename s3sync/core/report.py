@@ -194,7 +194,8 @@ class Report:
         """This report, of one target of several, in short."""
         whole = self.envelope()
         names = ("status", "exit_code", "engine", "conditional", "counts", "bytes", "requests", "seconds", "error")
-        return {**whole["target"], "source": printable(self.source), **{name: whole[name] for name in names}}
+        told = {**whole["target"], "source": printable(self.source), **{name: whole[name] for name in names}}
+        return told | ({"estimate": whole["estimate"]} if "estimate" in whole else {})
 
     def write_json(self, items: Iterable[str], findings: Iterable[str] = ()) -> Iterator[str]:
         """The report as one JSON object, in pieces; what is given are JSON texts, and need not fit into memory."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import CommandParser
 from django.db import connections
 
-from .options import add_ignore, add_result, add_storage, duration, ignored, path
+from .options import add_ignore, add_metrics, add_result, add_storage, duration, ignored, path
 
 if TYPE_CHECKING:
     from ..sync import PushOptions
@@ -33,6 +33,7 @@ def add_media_options(parser: CommandParser) -> None:
     add("--bodies", action="store_true", help="Count and name texts that hold URLs of the old media folder, too.")
     add("--old-url", action="append", default=[], metavar="URL", help="With --bodies: what to look for. Repeatable.")
     add_result(parser, "text", "json", "jsonl")
+    add_metrics(parser)
     add("--progress", action=argparse.BooleanOptionalAction, default=None, help="Show progress, or don't.")
     add("--max-duration", type=duration, metavar="T", help="Begin nothing new after T (90s, 50m, 2h); exit 7.")
 

@@ -8,6 +8,7 @@ from .calls import CallCounter
 from .fetching import Declined, DeliverFetched, Delivery, Fetched, Get
 from .get_boto3 import Boto3Gets
 from .get_fast import FastGets
+from .limits import Limits
 from .reads import why_not_fast
 from .target import Target
 
@@ -20,15 +21,25 @@ class Downloader:
 
     def __init__(
         self, target: Target, calls: CallCounter, *, engine: str, workers: int | None, deliver: DeliverFetched,
-        progress: Callable[[int], None] = lambda _: None,
+        progress: Callable[[int], None] = lambda _: None, limits: Limits | None = None,
     ) -> None:  # fmt: skip
+        self._limits = limits = limits or Limits()
         ceiling = workers or 128
-        self.boto3 = Boto3Gets(target, deliver=deliver, workers=min(ceiling, 32), progress=progress)
+        self.boto3 = Boto3Gets(
+            target, deliver=deliver, workers=min(ceiling, 32, limits.streams), progress=progress, limits=limits
+        )
         self.why_not_fast = "asked for boto3" if engine == "boto3" else why_not_fast(target)
         self.fast: FastGets | None = None
         if self.why_not_fast is None:
             start = min(ceiling, 64 if target.is_aws else 16)
-            self.fast = FastGets(target, deliver=deliver, start=start, ceiling=ceiling, calls=calls)
+            self.fast = FastGets(
+                target,
+                deliver=deliver,
+                start=start,
+                ceiling=ceiling,
+                calls=calls,
+                rest=limits.sent if limits.any else None,
+            )
         self._window = max(64, 4 * ceiling)
         self.count = 0
         self.bytes = 0
@@ -76,6 +87,8 @@ class Downloader:
     def _may_go_fast(self, get: Get) -> bool:
         if self.fast is None or get.sink is not None or get.extra or get.again or not get.obj.etag:
             return False
+        if not self._limits.at_once(get.obj.size):
+            return False  # boto3 reads it in measure
         self.why_not_fast = self.why_not_fast or self.fast.prepare(get.obj)
         return self.why_not_fast is None
 

@@ -19,6 +19,7 @@ from ..core.objects import RemoteObject
 from .attempts import Cancelled
 from .errors import REMOTE_ERRORS, THROTTLING, TRANSIENT, Trouble, WrongAnswer, trouble_of
 from .fetching import DeliverFetched, Facts, Fetched, Get, Gone, Got, Missed, Moved
+from .limits import Limits
 from .objects import etag_of, head_object
 from .reads import opens_itself
 from .target import Target
@@ -27,6 +28,8 @@ _TRIES = 6
 _THROTTLED_TRIES = 10
 _LARGE_AT_ONCE = 4
 _CHUNK = 256 * 1024
+_MEASURED = 16 * 1024
+"""Bytes between two looks at the limit."""
 _CHANGED = frozenset({"PreconditionFailed", "412", "NoSuchKey", "404", "ConditionalRequestConflict", "409"})
 _BROKEN = frozenset({"IncompleteReadError", "FlexibleChecksumError", "ChecksumError"})
 """What botocore says of a body that is not whole."""
@@ -37,8 +40,9 @@ class Boto3Gets:
 
     def __init__(
         self, target: Target, *, deliver: DeliverFetched, workers: int,
-        progress: Callable[[int], None] = lambda _: None,
+        progress: Callable[[int], None] = lambda _: None, limits: Limits | None = None,
     ) -> None:  # fmt: skip
+        self._limits = limits or Limits()
         self._target, self._deliver, self._progress = target, deliver, progress
         self._client, self._bucket = target.client, target.bucket
         self._opens_itself = opens_itself(target)
@@ -135,7 +139,7 @@ class Boto3Gets:
             facts = self._facts(get, answer)
             if int(answer.get("ContentLength", -1)) != get.obj.size:
                 raise _Another
-            data = b"".join(_read(body))
+            data = b"".join(self._read(body))
         return Got(get, data, facts)
 
     def _facts(self, get: Get, answer: Mapping[str, Any]) -> Facts:
@@ -181,7 +185,7 @@ class Boto3Gets:
             if answer.get("ContentRange") != f"bytes {start}-{start + length - 1}/{get.obj.size}":
                 raise WrongAnswer(operation="GetObject", missing="the Content-Range that was asked for")
             offset = start
-            for chunk in _read(body):
+            for chunk in self._read(body):
                 if self._cancelled.is_set():
                     raise Cancelled
                 sink.write(chunk, offset)
@@ -201,10 +205,28 @@ class Boto3Gets:
         return Got(get, None, as_opened=True)
 
     def _chunks_of(self, stream: Any) -> Iterator[bytes]:
-        while chunk := stream.read(_CHUNK):
+        while chunk := stream.read(self._chunk):
+            self._measure(chunk)
             if self._cancelled.is_set():
                 raise Cancelled
             yield chunk
+
+    @property
+    def _chunk(self) -> int:
+        return _MEASURED if self._limits.meters_bytes else _CHUNK
+
+    def _read(self, body: Any) -> Iterator[bytes]:
+        """A body in pieces, no faster than the limits allow."""
+        for chunk in _read(body, self._chunk):
+            self._measure(chunk)
+            yield chunk
+
+    def _measure(self, chunk: bytes) -> None:
+        """Where there is a limit, a small object may take its time too. Raises Cancelled."""
+        if self._limits.meters_bytes:
+            self._limits.wait(size=len(chunk))
+            if self._cancelled.is_set():
+                raise Cancelled
 
     def _wait(self, attempt: int, trouble: Trouble) -> None:
         limit = 8.0 if trouble.code in THROTTLING else 2.0
@@ -229,9 +251,9 @@ def _missed(get: Get, error: Exception) -> Missed:
     return Missed(get, trouble.code, trouble.http, trouble.message, error if isinstance(error, OSError) else None)
 
 
-def _read(body: Any) -> Iterator[bytes]:
+def _read(body: Any, chunk: int) -> Iterator[bytes]:
     """A body in pieces. Raises what botocore raises: it passes on some of urllib3's own errors."""
     try:
-        yield from body.iter_chunks(_CHUNK)
+        yield from body.iter_chunks(chunk)
     except HTTPError as error:
         raise ResponseStreamingError(error=error) from error

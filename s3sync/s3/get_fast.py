@@ -7,6 +7,7 @@ the boto3 engine, which knows redirects, retries, clock skew and error models.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Final
 
@@ -100,8 +101,10 @@ class _GetWire(KeyedWire[Get, Got | Missed]):
 
     connection_class = Receiving
 
-    def __init__(self, client: Any, template: GetTemplate, *, start: int, ceiling: int) -> None:
-        super().__init__(client, template.url, start=start, ceiling=ceiling)
+    def __init__(
+        self, client: Any, template: GetTemplate, *, start: int, ceiling: int, rest: Callable[[Get], float] | None
+    ) -> None:  # fmt: skip
+        super().__init__(client, template.url, start=start, ceiling=ceiling, rest=rest)
         self._template = template
 
     def _head_of(self, job: Get, now: Moment) -> bytes:
@@ -129,11 +132,15 @@ class FastGets:
     """`prepare`, `submit` and `close` belong to one thread; deliveries come from the engine's own."""
 
     def __init__(
-        self, target: Target, *, deliver: DeliverFetched, start: int, ceiling: int, calls: CallCounter
-    ) -> None:
-        """`start` and `ceiling` are numbers of connections; `calls` is not to count what is never sent."""
+        self, target: Target, *, deliver: DeliverFetched, start: int, ceiling: int, calls: CallCounter,
+        rest: Callable[[int], float] | None = None,
+    ) -> None:  # fmt: skip
+        """`start` and `ceiling` are numbers of connections; `calls` is not to count what is never sent. `rest` is told
+        the bytes that each request asks for, and says for how many seconds none is to follow.
+        """
         self._target, self._deliver_to, self._calls = target, deliver, calls
         self._start, self._ceiling = start, ceiling
+        self._rest = None if rest is None else (lambda get: rest(get.obj.size))
         self._wire: _GetWire | None = None
         self._refused: str | None = None
         self._ended = False
@@ -151,7 +158,9 @@ class FastGets:
             try:
                 with self._calls.paused():
                     template = capture_get(self._target.client, self._target.bucket, obj)
-                self._wire = _GetWire(self._target.client, template, start=self._start, ceiling=self._ceiling)
+                self._wire = _GetWire(
+                    self._target.client, template, start=self._start, ceiling=self._ceiling, rest=self._rest
+                )
             except NotFast as reason:
                 self._refused = str(reason)
             else:

@@ -11,6 +11,7 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Callable
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from .capture import credentials_of
@@ -46,8 +47,12 @@ class KeyedWire(ABC, Generic[Job, Answer]):
 
     connection_class: ClassVar[type[Connection]] = Connection
 
-    def __init__(self, client: Any, url: str, *, start: int, ceiling: int) -> None:
-        """`start` and `ceiling` are numbers of connections. Raises NotFast where only botocore can connect."""
+    def __init__(
+        self, client: Any, url: str, *, start: int, ceiling: int, rest: Callable[[Job], float] | None = None
+    ) -> None:  # fmt: skip
+        """`start` and `ceiling` are numbers of connections. `rest` is told of each request that was sent, and says for
+        how many seconds none is to follow. Raises NotFast where only botocore can connect.
+        """
         if asyncio._get_running_loop() is not None:
             raise NotFast("this thread runs an event loop already")
         origin = Origin.of(client, url)
@@ -56,7 +61,7 @@ class KeyedWire(ABC, Generic[Job, Answer]):
         self.requests = 0
         """Requests put on the wire, those included whose keys were passed on."""
         self.results: deque[Answer | Passed] = deque()
-        self.pace = Pace(start, ceiling)
+        self.pace, self._rest = Pace(start, ceiling), rest
         self._client = client
         self._inbox: deque[Job] = deque()
         self._resting = self._turning = False
@@ -137,6 +142,8 @@ class KeyedWire(ABC, Generic[Job, Answer]):
             head = self._head_of(job, self._now())
             self._pool.send(connection, (job, time.monotonic()), head, b"")
             self.requests += 1
+            if self._rest is not None:
+                self.pace.resume_at = max(self.pace.resume_at, time.monotonic() + self._rest(job))
         except NotFast:
             self._pool.put_back(connection)
             self._pass_on(job, "not-fast")
@@ -157,7 +164,7 @@ class KeyedWire(ABC, Generic[Job, Answer]):
         return self._moment
 
     def _pausing(self) -> bool:
-        """Whether the server has asked for a rest; the pump comes back when it is over."""
+        """Whether the server, or a limit, has asked for a rest; the pump comes back when it is over."""
         rest = self.pace.resume_at - time.monotonic()
         if rest > 0 and not self._resting:
             self._resting = True

@@ -7,7 +7,7 @@ from typing import Any
 from s3transfer.manager import TransferManager
 from storages.backends.s3 import S3Storage
 
-from .target import Target
+from .target import Target, overrides
 
 _OF_READS = frozenset(TransferManager.ALLOWED_DOWNLOAD_ARGS) - {"VersionId", "ChecksumMode"}
 _OPENING = ("_open", "open")
@@ -46,7 +46,4 @@ def names_within(target: Target, storage: object) -> str | None:
 
 def _overridden(target: Target, *names: str) -> str | None:
     """The first of these that the storage's class has a way of its own for."""
-    for name in names:
-        if getattr(type(target.storage), name) is not getattr(S3Storage, name):
-            return name
-    return None
+    return next((name for name in names if overrides(target.storage, name)), None)

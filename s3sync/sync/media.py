@@ -19,7 +19,7 @@ from .folder import FolderPush
 from .locking import locked
 from .old_place import media_folder
 from .run import PushOptions, Run
-from .several import push_several
+from .several import in_turn
 from .targets import facts_of, foreign_names, target_of
 
 
@@ -59,7 +59,10 @@ def push_media(run: Run, settings: Settings, *, alias: str | None, source: str |
     elif len(chosen) == 1:
         _push(run, settings, chosen[0].storage, chosen[0].source, lock)
     else:
-        push_several(run, chosen, lambda part, entry: _push(part, settings, entry.storage, entry.source, lock))
+        in_turn(
+            run, chosen, lambda part, entry: _push(part, settings, entry.storage, entry.source, lock),
+            lambda entry: f"{entry.source} -> {entry.storage}",
+        )  # fmt: skip
 
 
 def chosen_media(settings: Settings, *, alias: str | None, source: str | None) -> tuple[MediaEntry, ...]:

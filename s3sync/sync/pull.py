@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
-from .. import lock as locks
+from ..core.estimate import Estimate
 from ..core.events import Finding, Stopped
 from ..core.objects import LocalFile, RemoteObject
 from ..core.plan import Entry, Held, Join
@@ -27,6 +28,8 @@ from ..s3.reads import why_not_fast
 from ..s3.target import without_userinfo
 from .desk import Desk
 from .downloads import Downloads
+from .folders import folders_of, pulled_media
+from .locking import locked
 from .media import Settings
 from .named import NoListing
 from .pull_planner import Fetcher, PullPlanner, Rehearsal
@@ -34,6 +37,7 @@ from .push import Push
 from .referenced import Referenced, referenced_names
 from .remembered import recall
 from .run import PushOptions, Run
+from .several import in_turn
 from .targets import facts_of, foreign_names, target_of
 
 
@@ -51,6 +55,8 @@ class PullOptions(PushOptions):
     """What `s3_pull_media` was asked for."""
 
     referenced: bool = False
+    databases: tuple[str, ...] = ()
+    """Whose rows tell what is referenced; empty: all."""
     since: float | None = None
     """Seconds since the epoch."""
     max_size: int | None = None
@@ -58,11 +64,25 @@ class PullOptions(PushOptions):
 
 
 def pull_media(run: Run, settings: PullSettings, *, alias: str | None, folder: str | None, lock: str) -> None:
-    """Pulls the alias (default: the settings' media storage) to `folder` (default: the settings' media directory).
+    """Pulls the alias (default: the settings' media storage) to `folder` (default: the settings' media directory, or
+    the storage's own old place); or what `S3SYNC["MEDIA"]` says, which `alias` may narrow.
 
-    Raises an S3SyncError where the run can't begin or go on; everything else is in the run's report.
+    Raises an S3SyncError where the run can't begin or go on; everything else is in the run's report, and so is what
+    happens to one of several folders.
     """
-    alias = alias or settings.media_storage
+    chosen = pulled_media(settings, alias=alias, folder=folder)
+    if len(chosen) > 1:
+        in_turn(
+            run, chosen, lambda part, entry: _pull(part, settings, entry.storage, entry.source, lock),
+            lambda entry: f"{entry.storage} -> {entry.source}",
+        )  # fmt: skip
+    elif chosen:
+        _pull(run, settings, chosen[0].storage, chosen[0].source, lock)
+    else:
+        _pull(run, settings, alias or settings.media_storage, Path(folder) if folder else None, lock)
+
+
+def _pull(run: Run, settings: PullSettings, alias: str, folder: Path | None, lock: str) -> None:
     run.report.target = TargetFacts(alias)
     target = target_of(alias, settings.storages)
     endpoint = without_userinfo(target.storage.endpoint_url or "") or None
@@ -72,8 +92,8 @@ def pull_media(run: Run, settings: PullSettings, *, alias: str | None, folder: s
             f"{type(target.storage).__name__} has its own rule for keys (_normalize_name), so nobody can tell an "
             "object's name.", code="OwnKeys", hint="copy its files by the storage's own listdir() and open()",
         )  # fmt: skip
-    media = _media_directory(settings, needed=folder is None)
-    root = os.path.realpath(folder or media or "")
+    media = folders_of(settings, alias, target.storage, needed=folder is None)
+    root = os.path.realpath(folder) if folder else media[0]
     run.options = replace(
         run.options, engine=run.options.engine or settings.engine, workers=run.options.workers or settings.workers
     )
@@ -89,21 +109,8 @@ def pull_media(run: Run, settings: PullSettings, *, alias: str | None, folder: s
     pull.connect()
     run.ready()
     run.report.target = facts_of(target)
-    with locks.held("none" if run.options.dry_run else lock, f"{target.identity}/{target.prefix}", state_dir):
+    with locked(run, target, lock, state_dir, settings.intent_for(alias)):
         pull.run_all()
-
-
-def _media_directory(settings: Settings, *, needed: bool) -> str | None:
-    """The folder that a push would read, as its real path."""
-    try:
-        return os.path.realpath(settings.media_directory())
-    except ConfigurationError as error:
-        if not needed:
-            return None
-        raise ConfigurationError(
-            "MEDIA_ROOT is empty and S3SYNC['MEDIA_SOURCE'] is not set, so there is no folder to pull to.",
-            code="NoFolder", hint="set MEDIA_ROOT, or name the folder with --to",
-        ) from error  # fmt: skip
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,8 +118,8 @@ class Pull(Push):
     """A push the other way round: it begins, lists, keeps its state and tells of trouble as a push does."""
 
     destination: Destination
-    media: str | None
-    """The real path of the folder that a push of this target would read."""
+    media: tuple[str, ...]
+    """Real paths of the folders that a push to this target would read."""
     _downloads: Downloads | None = None
     _walk: Walk = field(init=False)
 
@@ -121,8 +128,6 @@ class Pull(Push):
         root = self.destination.root
         if isinstance(self.run.report, PullReport):
             self.run.report.folder = root
-        self.run.report.requests.pop("PutObject", None)
-        self.run.report.requests["GetObject"] = 0
         try:
             if os.path.lexists(root):
                 os.scandir(root).close()
@@ -175,10 +180,13 @@ class Pull(Push):
         )
         referenced = None
         if options.referenced:
-            referenced = Referenced(partial(referenced_names, self.target, self.media or root))
-        fetcher: Fetcher = Rehearsal(run)
+            referenced = Referenced(partial(referenced_names, self.target, self.media or (root,), options.databases))
+        estimate = Estimate(self.target.is_aws, incoming=True)
+        fetcher: Fetcher = Rehearsal(run, estimate)
         if not options.dry_run:
-            make = partial(Downloader, self.target, calls, engine=options.engine, workers=options.workers)
+            make = partial(
+                Downloader, self.target, calls, engine=options.engine, workers=options.workers, limits=self.limits
+            )
             fetcher = self._downloads = Downloads(
                 run, run.report, self.target, self.state, desk, self.destination, make
             )
@@ -191,6 +199,11 @@ class Pull(Push):
         entries, plain = self.entries(scope, Held()), self.target.has_plain_keys
         join = Join(entries if plain else list(entries), listing, self.target.key_of, Held())
         self._carry_out(planner, join, fetcher)
+        if options.dry_run and not run.stopping:
+            usual = [each for each in estimate.storage_classes if each != "STANDARD"]
+            for operation, number in calls.counts.items():
+                estimate.ask(operation, number, usual[0] if usual else "STANDARD")
+            run.report.estimate = estimate
 
     def _carry_out(self, planner: PullPlanner, join: Join, fetcher: Fetcher) -> None:
         run = self.run
@@ -218,7 +231,7 @@ class Pull(Push):
             self.run.emit(Finding("state-lost", "warning", message))
 
         target = self.target
-        label = target.identity if root == self.media else f"{target.identity}\0{root}"
+        label = target.identity if root in self.media else f"{target.identity}\0{root}"
         state = State(self.state_dir, root=root, target=label, variant=target.variant, warn=warn)
         self.stack.callback(state.close)
         recall(state, target, self.conditions)

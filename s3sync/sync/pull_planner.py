@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..core.comparison import Action, Compare, Reason, Rules
+from ..core.estimate import Estimate
 from ..core.events import Outcome, Result
 from ..core.objects import Known, LocalFile, RemoteObject
 from ..core.plan import Join, Match
@@ -14,6 +15,7 @@ from ..core.pulling import decide_pull, unfit_for_files
 from ..core.scope import Scope
 from ..local.placing import Destination
 from ..local.state import State
+from ..s3.fetching import SEGMENT
 from ..s3.target import Rendering, Target
 from .desk import Desk
 from .downloads import obstructed
@@ -47,6 +49,7 @@ class Rehearsal:
     """Says what would be fetched, and does nothing."""
 
     run: Run
+    estimate: Estimate
 
     @property
     def minds_unchanged(self) -> bool:
@@ -56,6 +59,8 @@ class Rehearsal:
         self, obj: RemoteObject, name: str, seen: LocalFile | None, reason: Reason | None, rendering: Rendering
     ) -> None:
         self.run.report.decided(existed=seen is not None, size=obj.size)
+        storage_class = str(rendering.parameters.params.get("StorageClass") or "STANDARD")
+        self.estimate.download(obj.size, storage_class, segment=SEGMENT)
         self.run.emit(Outcome(
             name, obj.key, Action.DOWNLOAD, Result.PLANNED, reason, obj.size, existed=seen is not None
         ))  # fmt: skip

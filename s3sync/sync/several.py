@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 from ..core.events import Failure, Finding
-from ..core.report import NOT_STARTED, Report, TargetFacts
+from ..core.report import NOT_STARTED, TargetFacts
 from ..exceptions import S3SyncError
 from ..media_setting import MediaEntry
 from .naming import some
@@ -17,17 +17,23 @@ _FINAL = ("signal", "budget")
 """What ends a whole run, not just its work on one target."""
 
 
-def push_several(run: Run, entries: Sequence[MediaEntry], push: Callable[[Run, MediaEntry], None]) -> None:
-    """Pushes each entry; one that fails does not keep the others from being tried. What remains undone is a finding."""
+def in_turn(
+    run: Run, entries: Sequence[MediaEntry], work: Callable[[Run, MediaEntry], None],
+    shown: Callable[[MediaEntry], str],
+) -> None:  # fmt: skip
+    """Does the work on each entry; one that fails does not keep the others from being tried.
+
+    What remains undone is a finding, which names it as `shown`.
+    """
     for number, entry in enumerate(entries):
         if number and (run.stopping or _is_over(run)):
-            left = some([f"{each.source} -> {each.storage}" for each in entries[number:]])
+            left = some([shown(each) for each in entries[number:]])
             run.emit(Finding("targets-left", "warning", f"Not begun, as the run was to end: {left}."))
             return
         part = _part_of(run, entry)
         run.target_began(entry.storage)
         try:
-            push(part, entry)
+            work(part, entry)
         except S3SyncError as error:
             part.report.error_exit = error.exit_code
             part.report.error = Failure(
@@ -56,7 +62,7 @@ def _part_of(run: Run, entry: MediaEntry) -> Run:
         options = replace(options, max_duration=max(0.0, options.max_duration - run.elapsed))
     if options.max_errors is not None:
         options = replace(options, max_errors=options.max_errors - whole.counts["failed"])
-    report = Report(
+    report = type(whole)(
         command=whole.command, version=whole.version, run_id=whole.run_id, started=_stamp(),
         target=TargetFacts(entry.storage), place="", dry_run=whole.dry_run, check=whole.check,
         source=str(entry.source),
