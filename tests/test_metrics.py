@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.gallery import Gallery
 from tests.project import Project
 from tests.proxy import Proxy, Response
 from tests.servers import ON_MOTO, ON_RGW_HTTPS
@@ -172,3 +173,29 @@ def test_the_other_commands_too(project: Project, file: Path, s3: Any, bucket: s
     figures = read(file)
     assert examined.code == figures["s3sync_exit_code"]
     assert examined.report["verdicts"]["ok"] == figures["s3sync_verdicts ok"]
+
+
+@ON_MOTO
+def test_the_way_back_and_the_proof(project: Project, file: Path, s3: Any, bucket: str) -> None:
+    """s3_pull_media and s3_verify_media, each with --metrics FILE"""
+    gallery = Gallery(project)
+    gallery.models()
+    gallery.table()
+    gallery.rows("a.txt", "b.txt")
+    gallery.store(s3, "media/a.txt", body=b"12345")
+
+    assert 3 == gallery.verify("--metrics", str(file)).code
+    figures = read(file)
+    assert (3, 1, 1, 0) == (
+        figures["s3sync_exit_code"],
+        *(figures[f"s3sync_verdicts {name}"] for name in ("ok", "missing", "size")),
+    )
+    assert ("s3_verify_media", "", "") == tuple(labels(file)[name] for name in ("command", "alias", "bucket"))
+
+    assert 0 == project.run("s3_pull_media", "--metrics", str(file)).code
+    figures = read(file)
+    assert ("s3_pull_media", bucket) == (labels(file)["command"], labels(file)["bucket"])
+    assert (1, 5, 0) == tuple(
+        figures[name] for name in ("s3sync_objects downloaded", "s3sync_bytes_received", "s3sync_bytes_sent")
+    )
+    assert 1 == figures["s3sync_requests GetObject"]

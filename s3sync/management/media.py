@@ -26,7 +26,7 @@ def add_media_options(parser: CommandParser) -> None:
     add_ignore(parser)
     add("--include", action="append", default=[], metavar="GLOB", help="Only what matches. Repeatable.")
     add("--prefix", default="", metavar="P", help="Only names that begin with P, on both sides.")
-    add("--source", type=path, metavar="DIR", help="Folder whose files tell the sizes. Default: MEDIA_ROOT.")
+    add("--source", type=path, metavar="DIR", help="Folder whose files tell the sizes. Default: as s3_push_media.")
     add("--sizes", action=argparse.BooleanOptionalAction, default=True, help="Compare sizes with files that are here.")
     add("--orphans", action="store_true", help="Name objects that no row names, too.")
     add("--min-age", type=duration, default=0.0, metavar="AGE", help="Orphans that are younger (1d, 12h) are left out.")

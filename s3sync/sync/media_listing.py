@@ -12,7 +12,7 @@ from ..core.derived import Derived
 from ..core.media_report import Listed, MediaReport
 from ..core.objects import RemoteObject
 from ..core.plan import ascending
-from ..core.scope import Scope
+from ..core.scope import HIDDEN, Scope
 from ..core.values import MISSING, SIZE, Expected, joined
 from ..local.ledger import Ledger
 from ..s3.calls import CallCounter
@@ -76,7 +76,10 @@ class PlaceListing:
         return True
 
     def _counted(self, listing: Listing) -> Iterator[RemoteObject]:
+        ours = self.place.target.prefix + HIDDEN
         for obj in listing:
+            if obj.key.startswith(ours):
+                continue  # locks, which are nobody's files
             self._seen += 1
             self.report.counts["listed"] += 1
             yield obj
@@ -90,28 +93,26 @@ class PlaceListing:
             self.ledger.blame(each, self.place.number, self._verdict, size, self._local)
 
     def _compared(self, each: Expected, obj: RemoteObject | None) -> tuple[str | None, int | None]:
-        found = self._file_of(each)
+        files = list(self._files_of(each))
+        size = files[0][1] if files else None
         if obj is None:
-            return MISSING, found[1] if found else None
-        if found is None or obj.size == found[1] or self.place.target.saves_itself:
-            return None, found[1] if found else None
-        path, size = found
-        return (None if obj.size == self._rendered_size(each.key, path) else SIZE), size
+            return MISSING, size
+        if not files or self.place.target.saves_itself or any(obj.size == there for _, there in files):
+            return None, size
+        return (None if any(obj.size == self._rendered_size(each.key, path) for path, _ in files) else SIZE), size
 
-    def _file_of(self, each: Expected) -> tuple[str, int] | None:
-        """Path and size of the file that was pushed to this key, if it is there."""
-        root = self.place.source
-        if root is None:
-            return None
+    def _files_of(self, each: Expected) -> Iterator[tuple[str, int]]:
+        """Path and size of the files that may have been pushed to this key, as far as they are there."""
         target = self.place.target
-        name = target.name_of(each.key) if target.has_plain_keys else each.name
-        path = os.path.normpath(os.path.join(root, name))
-        try:
-            status = os.stat(path)
-        except (OSError, ValueError):
-            return None
-        inside = path.startswith(root.rstrip("/") + "/")
-        return (path, status.st_size) if inside and stat.S_ISREG(status.st_mode) else None
+        for root in self.place.sources:
+            name = target.name_of(each.key) if target.has_plain_keys else each.name
+            path = os.path.normpath(os.path.join(root, name))
+            try:
+                status = os.stat(path)
+            except (OSError, ValueError):
+                continue
+            if path.startswith(root.rstrip("/") + "/") and stat.S_ISREG(status.st_mode):
+                yield path, status.st_size
 
     def _rendered_size(self, key: str, path: str) -> int | None:
         """How many bytes the storage makes of a file (gzip); None where it sends files as they are."""

@@ -16,6 +16,8 @@ from ..s3.errors import REMOTE_ERRORS, hint_for, trouble_of
 from ..s3.options import find_backends, has_own_keys, is_s3, s3_aliases
 from ..s3.target import Target
 from ..s3.values import NoKey, key_of_value
+from ..storages.cutover import CutoverMixin
+from .folders import folders_of
 from .media_wishes import MediaOptions, MediaSettings
 from .run import Run
 from .targets import foreign_names, target_from, target_of
@@ -35,8 +37,8 @@ class Place:
     """Endpoint and bucket, prefix, and the rule for keys."""
     alias: str | None = None
     """None: the storage is none of STORAGES."""
-    source: str | None = None
-    """The folder whose files were pushed here, if any; a real path."""
+    sources: tuple[str, ...] = ()
+    """The folders whose files were pushed here, if any; real paths."""
     labels: list[str] = field(default_factory=list)
     """All aliases and classes that lead here."""
     listed: bool = False
@@ -85,8 +87,13 @@ class Places:
     def media_alias(self) -> str:
         """The alias in which the values of the default storage are looked for."""
         if self._wishes.alias or DEFAULT not in self._on_s3:
-            return self._wishes.alias or self._settings.media_storage
+            return self._wishes.alias or self._entry_of(self._settings.media_root) or self._settings.media_storage
         return DEFAULT
+
+    def _entry_of(self, folder: object) -> str | None:
+        """The storage that `S3SYNC["MEDIA"]` has this folder pushed to."""
+        real = os.path.realpath(str(folder)) if folder else ""
+        return next((each.storage for each in self._settings.media if os.path.realpath(each.source) == real), None)
 
     def media(self) -> Place:
         """Where the default storage's values are, or will be. Raises ConfigurationError."""
@@ -135,7 +142,14 @@ class Places:
             return Beside(ELSEWHERE, label, f"a {type(storage).__name__}")
         root, location = self._settings.media_root, os.path.realpath(storage.location)
         if root is None or location != os.path.realpath(root):
-            return Beside(LOCAL, label, f"the folder {location}")
+            pushed_to = self._entry_of(location)
+            if pushed_to is None:
+                return Beside(LOCAL, label, f"the folder {location}")
+            self._run.emit(Finding("storage-fixed", "warning", (
+                f"{field} reads the folder {location} on this disk, and was looked for in the storage {pushed_to!r}, "
+                "to which S3SYNC['MEDIA'] has it pushed. Give the field that storage once nothing is missing."
+            )))  # fmt: skip
+            return self._place(target_of(pushed_to, self._settings.storages), pushed_to)
         if DEFAULT in self._on_s3:
             return Beside(WRONG_STORAGE, label, "the field reads MEDIA_ROOT on this disk, not S3")
         self._run.emit(Finding("storage-fixed", "warning", (
@@ -162,22 +176,26 @@ class Places:
             place.labels.append(target.alias)
         if alias is not None:
             place.alias = place.alias or alias
-            if alias in (self.media_alias, self._settings.media_storage):
-                place.source = place.source or self._source()
+            place.sources = tuple(dict.fromkeys([*place.sources, *self._sources(alias, target.storage)]))
         return place
 
-    def _source(self) -> str | None:
-        """The folder whose files tell the sizes; None where there is none, or nobody wants to know."""
+    def _sources(self, alias: str, storage: Any) -> tuple[str, ...]:
+        """The folders whose files tell the sizes; none where there are none, or nobody wants to know."""
         wished = self._wishes.source
-        folder = wished or self._settings.media_source or self._settings.media_root
-        if not self._wishes.sizes or folder is None:
-            return None
-        if wished is not None and not wished.is_dir():
+        if not self._wishes.sizes:
+            return ()
+        is_media = alias in (self.media_alias, self._settings.media_storage)
+        if wished is None:
+            own = self._settings.media_source is None and isinstance(storage, CutoverMixin)
+            if not (is_media or own or self._settings.media):
+                return ()
+            return tuple(path for path in folders_of(self._settings, alias, storage) if os.path.isdir(path))
+        if not wished.is_dir():
             raise ConfigurationError(
                 f"The folder {str(wished)!r} is not there.", code="SourceUnreadable",
                 hint="name another with --source, or compare no sizes: --no-sizes",
             )  # fmt: skip
-        return os.path.realpath(folder) if folder.is_dir() else None
+        return (os.path.realpath(wished),) if is_media else ()
 
     def foreign_in(self, place: Place) -> tuple[str, ...]:
         """Prefixes of names in a place that are other storages'; an empty one: nobody can tell whose an object is."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..media_setting import MediaEntry
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaOptions:
@@ -32,6 +34,8 @@ class MediaSettings(Protocol):
     """What is needed of the project's settings; `s3sync.conf.conf` is one."""
 
     @property
+    def media(self) -> tuple[MediaEntry, ...]: ...
+    @property
     def media_storage(self) -> str: ...
     @property
     def static_storage(self) -> str: ...
@@ -39,6 +43,7 @@ class MediaSettings(Protocol):
     def media_root(self) -> Path | None: ...
     @property
     def media_source(self) -> Path | None: ...
+    def media_directory(self) -> Path: ...
     @property
     def site_origin(self) -> str | None: ...
     @property
