@@ -10,6 +10,7 @@ import pytest
 
 from tests.gallery import Gallery, found_ids, verdicts
 from tests.project import S3_STORAGE, Project, s3_options
+from tests.proxy import Proxy, Response
 from tests.servers import ON_MOTO, ON_RGW_HTTPS
 from tests.test_bucket_lock import locks_in
 from tests.test_cutover import CUTOVER
@@ -31,7 +32,7 @@ class Own(CutoverMixin, Signed):
 
 
 @ON_MOTO
-def test_a_storage_that_falls_back_is_read_on_s3_alone(project: Project, s3: Any, bucket: str) -> None:
+def test_a_storage_that_falls_back_is_read_on_s3_alone(project: Project, s3: Any, bucket: str, proxy: Proxy) -> None:
     """s3_pull_media from a CutoverStorage: the fast way, to its old place; then from one with an open() of its own"""
     old = project.root / "old"
     project.configure(backend=CUTOVER, options={"local": str(old)})
@@ -46,9 +47,14 @@ def test_a_storage_that_falls_back_is_read_on_s3_alone(project: Project, s3: Any
     assert [] == list(project.media.glob("*"))
 
     # What S3 does not have any more is not taken from the old place, though the storage's open() would do that.
-    project.configure(backend="backends.Own", backends=OWN, options={"local": str(old)})
+    project.configure(backend="backends.Own", backends=OWN, options={"local": str(old)}, server=proxy.server)
+    put(s3, bucket, gone_txt=b"theirs")
+    (old / "gone.txt").write_bytes(b"ours")
+    proxy.rule = lambda request: Response(404, "NoSuchKey") if request.key.endswith("gone.txt") else None
     own = pull(project, "--to", str(project.root / "own"))
-    assert (0, 2, "boto3") == (own.code, own.counts["downloaded"], own.report["engine"]), own
+    assert (0, 2, 1, "boto3") == (
+        own.code, own.counts["downloaded"], own.counts["skipped"], own.report["engine"]
+    ), own  # fmt: skip
     assert {"a.txt": b"theirs, opened", "b.txt": b"b, opened"} == tree(project.root / "own")
 
     elsewhere = {"BACKEND": "django.core.files.storage.InMemoryStorage"}
