@@ -182,6 +182,54 @@ done(both=all_of("both.txt"), old=all_of("old.txt"), new=all_of("new.txt"), none
 """
 
 
+LATER = """
+from django.core.management import call_command
+
+def seen():
+    return [storage.open("avatar.jpg").read().decode(), storage.size("avatar.jpg"),
+            storage.url("avatar.jpg").startswith("/media/")]
+
+before = seen()
+local = storage.local_storage
+with open(local.path("avatar.jpg"), "wb") as written:  # by a process of the old deploy
+    written.write(b"of today")
+after = seen()
+os.utime(local.path("touched.txt"))
+touched = [storage.open("touched.txt").read().decode(), storage.url("touched.txt").startswith("/media/")]
+call_command("s3_push_media", verbosity=0)
+storage._sightings = type(storage._sightings)()
+fallbacks.reset()
+done(before=before, after=after, touched=touched, pushed=seen())
+"""
+
+
+@ON_MOTO
+@pytest.mark.parametrize("both", [False, True])
+def test_what_the_old_deploy_replaces_is_read_at_once(both: bool, project: Project, s3: Any, bucket: str) -> None:
+    """A file is on S3, and a process of the old deploy writes it anew: the later version counts, until it is pushed"""
+    cutover(project, write_to_local=both)
+    project.write("avatar.jpg", b"of yesterday", age=60)
+    project.write("touched.txt", b"as it was", age=60)
+    assert 2 == project.push().counts["uploaded"]
+
+    found = ask(project, LATER)
+
+    assert ["of yesterday", 12, False] == found["before"]
+    assert ["of today", 8, True] == found["after"]
+    assert ["as it was", False] == found["touched"], "the same bytes are no later version"
+    assert ["of today", 8, False] == found["pushed"]
+    assert 0 == found["told"]["total"]
+
+
+@ON_MOTO
+def test_an_upload_to_both_places_falls_back_to_none(project: Project, proxy: Proxy, s3: Any, bucket: str) -> None:
+    """write_to_local: what is in both places is S3's, in this process and in others"""
+    cutover(project, write_to_local=True)
+    name = ask(project, "done(name=storage.save('a.jpg', ContentFile(b'x' * 3000)))")["name"]
+    found = ask(project, f"done(url=storage.url({name!r}).startswith('/media/'), size=storage.size({name!r}))")
+    assert (False, 3000, 0) == (found["url"], found["size"], found["told"]["total"])
+
+
 @ON_MOTO
 def test_reads_come_from_s3_and_then_from_the_old_place(project: Project, s3: Any, bucket: str) -> None:
     """storage.open, size, exists, get_modified_time, listdir"""
@@ -257,7 +305,7 @@ def test_an_address_costs_one_head_at_most(project: Project, proxy: Proxy, s3: A
     project.configure(server=proxy.server)
     cutover(project, querystring_auth=False)
     for name in ("old.txt", "both.txt", "a/b.txt"):
-        project.write(name, b"old")
+        project.write(name, b"old", age=60)
     s3.put_object(Bucket=bucket, Key="media/both.txt", Body=b"new")
     found = ask(project, """
         names = ["old.txt", "both.txt", "new.txt"]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
-from boto3.exceptions import Boto3Error
-from botocore.exceptions import BotoCoreError, ClientError
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, Storage
@@ -21,10 +19,10 @@ from .drafts import Draft, spooled
 from .local import has_file, old_place, place_of, put_exactly
 from .ready import MediaS3Storage
 from .sightings import Sightings
+from .versions import S3_ERRORS, ask, is_later, modified_at, require_bucket, says_missing
 
 OPTIONS: Final = ("local", "local_url", "write_to_local", "url_from", "on_s3_error", "recheck")
 _CHOICES: Final = {"url_from": ("auto", "s3", "local"), "on_s3_error": ("raise", "local")}
-_S3_ERRORS: Final = (ClientError, BotoCoreError, Boto3Error)
 
 _Answer = TypeVar("_Answer")
 if TYPE_CHECKING:
@@ -55,7 +53,7 @@ class CutoverMixin(_Base):  # type: ignore[misc]
     on_s3_error: str = "raise"
     """Whether the old place answers (`local`) where S3 can't, or refuses to, in reading."""
     recheck: float = 60
-    """Seconds for which `url()` believes that something is not on S3 yet. That it is there it believes for ever."""
+    """Seconds for which it is believed that something is not on S3 yet. That it is there is believed for ever."""
 
     fallbacks: ClassVar[Fallbacks] = fallbacks
     """What the old place had to help out with in this process."""
@@ -141,7 +139,7 @@ class CutoverMixin(_Base):  # type: ignore[misc]
             return super().listdir(path)  # type: ignore[no-any-return]
         try:
             folders, files = super().listdir(path)
-        except _S3_ERRORS as error:
+        except S3_ERRORS as error:
             self._must_help("listdir", path, error)
             return self.local_storage.listdir(path)
         try:
@@ -153,7 +151,7 @@ class CutoverMixin(_Base):  # type: ignore[misc]
         return [*dict.fromkeys([*folders, *old_folders])], [*dict.fromkeys([*files, *old_files])]
 
     def url(self, name: str, parameters: Any = None, expire: Any = None, http_method: Any = None) -> str:
-        """S3's address; that of the old place for what is there and not on S3 yet.
+        """S3's address; that of the old place for what is there and not on S3 yet, or in an older version only.
 
         The other arguments are S3's and mean nothing in the old place. One HEAD for each name in each process, while it
         is in both places; none for what is not in the old one.
@@ -164,34 +162,61 @@ class CutoverMixin(_Base):  # type: ignore[misc]
         return str(super().url(name, **{key: value for key, value in wanted.items() if value is not None}))
 
     def _leads_to_local(self, name: str) -> bool:
-        if self.url_from == "s3" or not has_file(self.local_storage, name):
+        if self.url_from == "s3":
             return False
         if self.url_from == "local":
+            if not has_file(self.local_storage, name):
+                return False
             self.fallbacks.note(self, name, "url", place_of(self.local_storage))
             return True
-        key, now = self._key(name), time.monotonic()
+        return self._is_ahead("url", name)
+
+    def _is_ahead(self, method: str, name: str) -> bool:
+        """Whether the old place has what S3 has not: the file, or a later version of it. Counts, if so.
+
+        One HEAD for each file of the old place and each of its versions, in each process; S3's copy gets only newer.
+        """
+        version = self._version(name)
+        if version is None:
+            return False
+        written, key = version
+        now = time.monotonic()
         known = self._sightings.get(key, now)
         if known is None:
             try:
-                known = bool(super().exists(name))
-            except _S3_ERRORS as error:
-                self._must_help("url", name, error)
-                return True
+                known = not is_later(self.local_storage, name, written, ask(self, self._object_key(name)))
+            except S3_ERRORS as error:
+                if not says_missing(error):
+                    self._must_help(method, name, error)
+                    return True
+                known = False
             self._sightings.put(key, known, until=now + self.recheck)
         if not known:
-            self._helped("url", name)
+            self._helped(method, name)
         return not known
+
+    def _version(self, name: str) -> tuple[float, str] | None:
+        """When the old place's file was written, and under what to remember it; None where there is none."""
+        written = modified_at(self.local_storage, name)
+        return None if written is None else (written, f"{self.bucket_name}/{self._object_key(name)}@{written}")
+
+    def _remember(self, name: str) -> None:
+        """S3 has this version, or a later one."""
+        version = None if self._alone else self._version(name)
+        if version is not None:
+            self._sightings.put(version[1], True)
 
     def _read(
         self, method: str, name: str, of_s3: Callable[[], _Answer], of_local: Callable[[Storage], _Answer]
     ) -> _Answer:
-        """What S3 says; what the old place says where S3 has no such object. Raises what S3 said if neither has it."""
+        """What S3 says, unless the old place is ahead of it. Raises what S3 said if neither has it."""
         if self._alone:
             return of_s3()
         try:
-            return of_s3()
-        except (FileNotFoundError, *_S3_ERRORS) as error:
-            if not _says_missing(error):
+            if not self._is_ahead(method, name):
+                return of_s3()
+        except (FileNotFoundError, *S3_ERRORS) as error:
+            if not says_missing(error):
                 self._must_help(method, name, error)
             elif not has_file(self.local_storage, name):
                 raise
@@ -203,14 +228,7 @@ class CutoverMixin(_Base):  # type: ignore[misc]
         """Counts; and makes sure, once, that the bucket is there: HEAD says the same of both."""
         bucket = str(self.bucket.name)
         if bucket not in self._buckets:
-            try:
-                self.connection.meta.client.head_bucket(Bucket=bucket)
-            except _S3_ERRORS as error:  # any other one says nothing of what has just been answered
-                if _says_missing(error):
-                    raise ImproperlyConfigured(
-                        f"There is no bucket {bucket!r}, so {name!r} can't be read from it. Correct bucket_name, or "
-                        "make the bucket with manage.py s3_create_bucket."
-                    ) from error
+            require_bucket(self, bucket, name)
             self._buckets.add(bucket)
         self.fallbacks.note(self, name, method, place_of(self.local_storage))
 
@@ -221,8 +239,8 @@ class CutoverMixin(_Base):  # type: ignore[misc]
         if not can:
             raise error
 
-    def _key(self, name: str) -> str:
-        return f"{self.bucket_name}/{self._normalize_name(clean_name(name))}"
+    def _object_key(self, name: str) -> str:
+        return str(self._normalize_name(clean_name(name)))
 
     # Writing
 
@@ -243,20 +261,24 @@ class CutoverMixin(_Base):  # type: ignore[misc]
 
     def _save_to_s3(self, name: str, content: Any) -> str:
         saved: str = super()._save(name, content)
-        if not self._alone:
-            self._sightings.put(self._key(saved), True)
+        self._remember(saved)
         return saved
 
     def _save_to_both(self, name: str, content: Any) -> str:
+        began = time.time()
         saved = self._save_to_s3(name, content)
-        self._copy(saved, content)
+        self._copy(saved, content, began)
+        self._remember(saved)
         return saved
 
-    def _copy(self, name: str, content: Any) -> None:
-        """Behind S3, and exactly under its name: whoever is told of an upload can rely on S3 having it."""
+    def _copy(self, name: str, content: Any, began: float) -> None:
+        """Behind S3, and exactly under its name: whoever is told of an upload can rely on S3 having it.
+
+        It bears the time at which all began, so that it is no later version than the one on S3.
+        """
         try:
             content.seek(0)
-            put_exactly(self.local_storage, name, content)
+            put_exactly(self.local_storage, name, content, began)
         except Exception as error:  # noqa: BLE001  the other storage's own; the upload itself is safe
             self.fallbacks.note_failed_copy(name, place_of(self._local_storage), error)
 
@@ -270,7 +292,6 @@ class CutoverMixin(_Base):  # type: ignore[misc]
                 raise ValueError("The name must be given to delete().")
             if self.local_storage.exists(name):
                 self.local_storage.delete(name)
-            self._sightings.forget(self._key(name))
         super().delete(name)
 
 
@@ -282,14 +303,6 @@ class CutoverStorage(CutoverMixin, S3Storage):  # type: ignore[misc]
 @deconstructible(path="s3sync.storages.MediaCutoverStorage")
 class MediaCutoverStorage(CutoverMixin, MediaS3Storage):
     """The same with `MediaS3Storage`, for those who are about to use that."""
-
-
-def _says_missing(error: Exception) -> bool:
-    if isinstance(error, FileNotFoundError):
-        return True
-    response: Mapping[str, Any] = getattr(error, "response", None) or {}
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return bool(status == 404 and response.get("Error", {}).get("Code") != "NoSuchBucket")
 
 
 def s3_alone(storage: Any) -> Any:

@@ -52,13 +52,13 @@ def has_file(storage: Storage, name: str) -> bool:
     return storage.exists(name)
 
 
-def put_exactly(storage: Storage, name: str, content: Any) -> None:
+def put_exactly(storage: Storage, name: str, content: Any, written: float) -> None:
     """Stores the content under this very name, whatever is there. Raises what the storage raises.
 
-    On a disk nobody ever sees half of it, and an error leaves what was there before.
+    On a disk nobody ever sees half of it, an error leaves what was there before, and `written` becomes its time.
     """
     if isinstance(storage, FileSystemStorage):
-        _replace(storage, name, content)
+        _replace(storage, name, content, written)
         return
     if storage.exists(name):
         storage.delete(name)
@@ -69,12 +69,13 @@ def put_exactly(storage: Storage, name: str, content: Any) -> None:
         raise OSError(f"{type(storage).__name__} stored it as {saved!r}")
 
 
-def _replace(storage: FileSystemStorage, name: str, content: Any) -> None:
+def _replace(storage: FileSystemStorage, name: str, content: Any, written: float) -> None:
     """Django's own way of saving, with its permissions and folders, but under another name first."""
     folder, base = posixpath.split(name)
     draft = posixpath.join(folder, DRAFT + secrets.token_hex(8) + posixpath.splitext(base)[1])
     try:
         draft = storage.save(draft, content)
+        os.utime(storage.path(draft), (written, written))
         os.replace(storage.path(draft), storage.path(name))
     except BaseException:
         with suppress(OSError):

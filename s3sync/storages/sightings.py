@@ -1,4 +1,4 @@
-"""What `url()` remembers of S3, so that it need not ask for each address on each page."""
+"""What is remembered of S3, so that it need not be asked for each address on each page."""
 
 from __future__ import annotations
 
@@ -34,8 +34,3 @@ class Sightings:
             self._until[key] = math.inf if there else max(until, self._until.get(key, until))
             if len(self._until) > self._most:
                 self._until.popitem(last=False)
-
-    def forget(self, key: str) -> None:
-        """It has been deleted."""
-        with self._lock:
-            self._until.pop(key, None)

@@ -1,4 +1,4 @@
-"""What `CutoverStorage.url()` remembers of S3."""
+"""What `CutoverStorage` remembers of S3."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from s3sync.storages.sightings import Sightings
 
 
 def test_what_is_there_is_remembered_for_ever_and_what_is_not_for_a_while() -> None:
-    """Until it is deleted, or an upload was quicker than the question."""
+    """Unless an upload was quicker than the question."""
     known = Sightings()
     assert known.get("a", now=0) is None
     known.put("a", False, until=10)
@@ -14,9 +14,6 @@ def test_what_is_there_is_remembered_for_ever_and_what_is_not_for_a_while() -> N
     known.put("a", True)
     known.put("a", False, until=20)
     assert (True, True) == (known.get("a", now=1), known.get("a", now=1e9))
-    known.forget("a")
-    known.forget("never")
-    assert known.get("a", now=0) is None
 
 
 def test_no_visitor_makes_it_grow() -> None:
