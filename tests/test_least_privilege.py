@@ -152,6 +152,12 @@ def push_what_is_deleted_later(world: World) -> None:
         (world.project.media / name).unlink()
 
 
+def push_by_names(world: World) -> None:
+    push(world)
+    names = [path.relative_to(world.project.media).as_posix() for path in world.project.media.rglob("*.*")]
+    (world.project.root / "names.txt").write_text("\n".join(names))
+
+
 def pull(world: World) -> None:
     world.s3.put_object(Bucket=world.bucket, Key=f"media/new/{next(world.fresh)}.txt", Body=b"new")
 
@@ -208,6 +214,10 @@ ROWS = {
         options={"default_acl": "public-read", "object_parameters": {"Tagging": "a=b"}},
         actions=PUSH | {"s3:PutObjectAcl", "s3:PutObjectTagging"}, taken={"s3:PutObjectAcl", "s3:PutObjectTagging"},
     ),
+    "push-files-from": Row(
+        command="s3_push_media --files-from", args=("names.txt",), prepare=push_by_names, actions=PUSH,
+        taken={"s3:GetObject"},
+    ),
     "push-delete": Row(
         command="s3_push_media --delete", args=("--lock=bucket",), begin=push_what_is_deleted_later, prepare=push,
         actions=PUSH | {"s3:DeleteObject"}, taken={"s3:DeleteObject"},
@@ -231,6 +241,10 @@ ROWS = {
     "pull": Row(
         command="s3_pull_media", prepare=pull, actions={"s3:ListBucket", "s3:GetObject"},
         taken={"s3:ListBucket", "s3:GetObject"},
+    ),
+    "pull-lock": Row(
+        command="s3_pull_media --lock bucket", prepare=pull, actions={"s3:ListBucket", "s3:GetObject", "s3:PutObject"},
+        taken={"s3:PutObject"},
     ),
     "doctor": Row(
         command="s3_doctor", args=("--storage=default",), prepare=private, actions=FACTS | SETTINGS | {"s3:GetObject"},

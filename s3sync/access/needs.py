@@ -60,6 +60,8 @@ _PUSH = Needs(
     with_tags=_set("PutObjectTagging"),
 )  # fmt: skip
 _PULL = Needs(True, _set("GetObject"))
+# An object like others, which a push may write anyway.
+_LOCK = Needs(objects=_set("PutObject"))
 _DELETE = Needs(objects=_set("DeleteObject"))
 _CHECK_METADATA = Needs(with_acl=_set("GetObjectAcl"))
 # The copy carries the ACL that the object has, whoever has set it, and its tags.
@@ -91,7 +93,7 @@ _METADATA = {"--abort-stale": _ABORT_STALE, "--check-metadata": _CHECK_METADATA,
 
 COMMANDS: Final[Mapping[str, tuple[Needs, Mapping[str, Needs]]]] = MappingProxyType({
     "s3_push_media": (_PUSH, {"--delete": _DELETE, **_METADATA}),
-    "s3_pull_media": (_PULL, {}),
+    "s3_pull_media": (_PULL, {"--lock": _LOCK}),
     "collectstatic": (_PUSH, {"--clear": _DELETE, "--prune": _DELETE, **_METADATA}),
     "s3_verify_acl": (_VERIFY, {"--fix": _FIX, "--undo": _FIX}),
     "s3_lint_css": (Needs(), {}),
@@ -101,8 +103,8 @@ COMMANDS: Final[Mapping[str, tuple[Needs, Mapping[str, Needs]]]] = MappingProxyT
 })  # fmt: skip
 """Command -> what it always needs, and what some of its options need besides."""
 LOOKING: Final = ("--check", "--dry-run")
-_IDLE = ("--s3", "--lock", "bucket")
-"""Words of a command line that ask for no right more: a lock in the bucket is an object like others."""
+_IDLE = ("--s3", "--lock", "bucket", "--files-from")
+"""Words of a command line that ask for no right more."""
 _NAMES = {"s3_collectstatic": "collectstatic"}
 
 

@@ -29,7 +29,7 @@ def add_access_options(parser: CommandParser) -> None:
     add = parser.add_argument
     add("--storage", action="append", default=[], metavar="ALIAS", help="Only this alias. Repeatable.")
     add_ignore(parser)
-    add("--include", action="append", default=[], metavar="GLOB", help="Only what matches. Repeatable.")
+    add("--include", action="append", default=[], metavar="GLOB", help="Only what matches. --ignore wins. Repeatable.")
     add("--prefix", default="", metavar="P", help="Only names that begin with P.")
     add("--expect", choices=INTENTS, help="What everything is meant to be, whatever is declared or derived.")
     add("--all", action="store_true", dest="every", help="Look at each object, whatever the bucket says.")
@@ -49,7 +49,8 @@ def add_access_options(parser: CommandParser) -> None:
     add("--engine", choices=("auto", "fast", "boto3"), help="How to ask for ACLs.")
     add_result(parser, "text", "json", "jsonl")
     add_metrics(parser)
-    add("--progress", action=argparse.BooleanOptionalAction, default=None, help="Show progress, or don't.")
+    add("--progress", action=argparse.BooleanOptionalAction, default=None,
+        help="Show a progress bar on standard error, or don't. Default: on a terminal.")  # fmt: skip
     add("--max-duration", type=duration, metavar="T", help="Begin nothing new after T (90s, 50m, 2h); exit 7.")
     add("--no-input", "--noinput", action="store_false", dest="interactive", help="Never ask.")
 

@@ -24,7 +24,7 @@ def add_media_options(parser: CommandParser) -> None:
     add("--model", action="append", default=[], metavar="APP.MODEL", help="Only this model. Repeatable.")
     add_storage(parser)
     add_ignore(parser)
-    add("--include", action="append", default=[], metavar="GLOB", help="Only what matches. Repeatable.")
+    add("--include", action="append", default=[], metavar="GLOB", help="Only what matches. --ignore wins. Repeatable.")
     add("--prefix", default="", metavar="P", help="Only names that begin with P, on both sides.")
     add("--source", type=path, metavar="DIR", help="Folder whose files tell the sizes. Default: as s3_push_media.")
     add("--sizes", action=argparse.BooleanOptionalAction, default=True, help="Compare sizes with files that are here.")
@@ -34,7 +34,8 @@ def add_media_options(parser: CommandParser) -> None:
     add("--old-url", action="append", default=[], metavar="URL", help="With --bodies: what to look for. Repeatable.")
     add_result(parser, "text", "json", "jsonl")
     add_metrics(parser)
-    add("--progress", action=argparse.BooleanOptionalAction, default=None, help="Show progress, or don't.")
+    add("--progress", action=argparse.BooleanOptionalAction, default=None,
+        help="Show a progress bar on standard error, or don't. Default: on a terminal.")  # fmt: skip
     add("--max-duration", type=duration, metavar="T", help="Begin nothing new after T (90s, 50m, 2h); exit 7.")
 
 

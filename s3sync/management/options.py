@@ -50,9 +50,13 @@ def add_run_options(parser: Options) -> None:
     add_ignore(parser)
     add("--include", action="append", default=[], metavar="GLOB", help="Only what matches. --ignore wins. Repeatable.")
     add("--prefix", default="", metavar="P", help="Only names that begin with P, on both sides.")
-    add("-w", "--workers", type=whole_number, metavar="N", help="At most N uploads at a time.")
-    add("--engine", choices=("auto", "fast", "boto3"), help="How to send: auto takes the fast way where it is right.")
-    add("--bwlimit", type=bytes_per_second, metavar="RATE", help="Send at most RATE bytes a second: 500K, 40M, 1.5G.")
+    add("-w", "--workers", type=whole_number, metavar="N", help="At most N objects at a time.")
+    add(
+        "--engine",
+        choices=("auto", "fast", "boto3"),
+        help="How to talk to S3: auto takes the fast way where it is right.",
+    )
+    add("--bwlimit", type=bytes_per_second, metavar="RATE", help="Move at most RATE bytes a second: 500K, 40M, 1.5G.")
     add("--max-rps", type=requests_per_second, metavar="N", help="Make at most N requests a second, of all kinds.")
     add_result(parser, "text", "json", "jsonl")
     add_metrics(parser)

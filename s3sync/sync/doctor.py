@@ -19,7 +19,7 @@ from ..doctor.reaching import without_client
 from ..doctor.readers import OF_READERS
 from ..doctor.way import OF_THE_WAY
 from ..exceptions import ConfigurationError, S3SyncError
-from ..media_setting import MediaEntry
+from ..media_setting import MediaEntry, media_aliases
 from ..s3.calls import CallCounter
 from ..s3.checkup import answer_of, in_haste
 from ..s3.errors import REMOTE_ERRORS
@@ -233,9 +233,18 @@ def _site(run: Run, settings: Settings) -> Site:
     urls = settings.project_settings(["MEDIA_URL"])
     return Site(
         origin=settings.site_origin, static_url=settings.static_url, media_url=str(urls.get("MEDIA_URL") or ""),
-        static_alias=settings.static_storage, media_alias=settings.media_storage,
+        static_alias=settings.static_storage, media_alias=_media_alias(settings),
         needs_cors=_needing_cors(run, settings),
     )  # fmt: skip
+
+
+def _media_alias(settings: Settings) -> str:
+    """Where uploads go that MEDIA_URL was about."""
+    try:
+        aliases = media_aliases(settings)
+    except ConfigurationError:  # what has a check of its own
+        return settings.media_storage
+    return settings.media_storage if settings.media_storage in aliases else aliases[0]
 
 
 def _needing_cors(run: Run, settings: Settings) -> tuple[str, ...] | None:
