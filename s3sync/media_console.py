@@ -83,7 +83,7 @@ class MediaConsole(Console):
 
     def _line_of(self, progress: Progress) -> str:
         looked = f", {progress.files_done:,} looked for" if progress.files_done else ""
-        return f"{progress.files:,} values read{looked}"
+        return f"{progress.files:,} value{'s' * (progress.files != 1)} read{looked}"
 
     def _draw(self, progress: object) -> None:
         if self._bar is None:

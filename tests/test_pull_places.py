@@ -225,3 +225,77 @@ def test_a_pull_asks_what_its_rehearsal_has_told(project: Project, s3: Any, buck
     assert (6 * 0.0004 + 0.005) / 1000 == pytest.approx(priced["cost"]["requests"])
     line = project.run("s3_pull_media", "-n", "--to", str(project.root / "x")).stdout.splitlines()[1]
     assert "less than $0.01 for the requests, without data transfer out, retrieval (list prices: STANDARD" in line
+
+
+CHOOSING = """
+from django.core.files.storage import storages
+from django.db.models.fields.files import FieldFile, FileField
+
+class Chosen(FieldFile):
+    @property
+    def storage(self):
+        return storages["default" if self.instance.pk > 1 else "elsewhere"]
+
+    @storage.setter
+    def storage(self, value):
+        pass
+
+class ChosenField(FileField):
+    attr_class = Chosen
+
+class Photo(models.Model):
+    image = models.ImageField(max_length=2000, null=True)
+
+class Paper(models.Model):
+    image = ChosenField()
+
+    class Meta:
+        managed = False
+"""
+
+
+@ON_MOTO
+def test_rows_of_all_databases_are_read_as_for_the_proof(project: Project, s3: Any, bucket: str) -> None:
+    """s3_pull_media --referenced [--database DB]: two databases, an unmanaged table, storages chosen by the row"""
+    gallery = Gallery(project)
+    elsewhere = {"BACKEND": S3_STORAGE, "OPTIONS": s3_options(project.server, bucket, location="elsewhere")}
+    gallery.models(CHOOSING, storages={"elsewhere": elsewhere})
+    gallery.table()
+    gallery.table(db="other")
+    gallery.table("paper", db="other")
+    gallery.rows("a.jpg", "./b.jpg", "")
+    gallery.rows("other.jpg", "a.jpg", db="other")
+    gallery.rows("not-here.pdf", "here.pdf", table="paper", db="other")
+    gallery.store(
+        s3, *(f"media/{name}" for name in ("a.jpg", "b.jpg", "c.jpg", "other.jpg", "not-here.pdf", "here.pdf"))
+    )
+
+    def pulled(*args: str) -> list[str]:
+        to = project.root / "to"
+        result = pull(project, "--referenced", "--to", str(to), *args)
+        assert 0 == result.code, result
+        found = sorted(tree(to))
+        for name in found:
+            (to / name).unlink()
+        return found
+
+    assert ["a.jpg", "b.jpg", "here.pdf", "other.jpg"] == pulled()
+    assert ["a.jpg", "here.pdf", "other.jpg"] == pulled("--database", "other")
+    (project.root / "other.sqlite3").unlink()
+    missing = pull(project, "--referenced")
+    assert (1, "DatabaseUnreadable") == (missing.code, missing.report["error"]["code"]), missing
+    assert "gallery.Paper" in missing.report["error"]["message"]
+    assert 2 == project.run("s3_pull_media", "--database", "other").code
+
+
+@ON_MOTO
+def test_logs_show_that_both_are_alive(project: Project, s3: Any, bucket: str) -> None:
+    """S3SYNC_PROGRESS_INTERVAL=0 s3_pull_media; s3_verify_media"""
+    gallery = Gallery(project)
+    gallery.models()
+    gallery.table()
+    gallery.rows("a.jpg")
+    gallery.store(s3, "media/a.jpg")
+    every = {"S3SYNC_PROGRESS_INTERVAL": "0"}
+    assert "1 of 1 files received" in project.run("s3_pull_media", env=every).stderr
+    assert "1 value read" in project.run("s3_verify_media", env=every).stderr
