@@ -233,3 +233,19 @@ def test_checks(entries: list[str], more: dict[str, Any], expected: list[str], t
     places = storages(a="a", b="b", twin="a")
     with override_settings(S3SYNC={"MEDIA": media, **more}, STORAGES=places, MEDIA_ROOT=tmp_path / "m"):
         assert [f"s3sync.{each}" for each in expected] == [message.id for message in found()]
+
+
+@ON_MOTO
+def test_the_doctor_goes_by_the_entries(project: Project) -> None:
+    """s3_doctor, before the switch: MEDIA_URL is held against the storage that the folder is pushed to"""
+    media = [{"source": str(project.media), "storage": "media_s3"}]
+    project.configure(
+        settings=f"S3SYNC = {{'MEDIA': {media!r}}}\nMEDIA_URL = 'https://cdn.example.com/uploads/'",
+        storages={
+            "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+            "media_s3": {"BACKEND": S3_STORAGE, "OPTIONS": s3_options(project.server, project.bucket)},
+        },
+    )
+    report = project.run("s3_doctor", "--format", "json").report
+    (found,) = (item for item in report["items"] if item["id"] == "D30")
+    assert ("warning", "media_s3") == (found["verdict"], found["alias"])
