@@ -299,3 +299,14 @@ def test_logs_show_that_both_are_alive(project: Project, s3: Any, bucket: str) -
     every = {"S3SYNC_PROGRESS_INTERVAL": "0"}
     assert "1 of 1 files received" in project.run("s3_pull_media", env=every).stderr
     assert "1 value read" in project.run("s3_verify_media", env=every).stderr
+
+
+@ON_MOTO
+def test_another_alias_of_the_same_place_hides_nothing(project: Project, s3: Any, bucket: str) -> None:
+    """s3_pull_media, where two aliases have one location, and a third one a part of it"""
+    twin = {"BACKEND": S3_STORAGE, "OPTIONS": s3_options(project.server, bucket)}
+    within = {"BACKEND": S3_STORAGE, "OPTIONS": s3_options(project.server, bucket, location="media/bills")}
+    project.configure(storages={"media_s3": twin, "bills": within})
+    put(s3, bucket, a_txt=b"a", bills__b_txt=b"b")
+    result = pull(project)
+    assert (0, {"a.txt": b"a"}) == (result.code, tree(project.media)), result

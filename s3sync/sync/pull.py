@@ -102,9 +102,10 @@ def _pull(run: Run, settings: PullSettings, alias: str, folder: Path | None, loc
         root=root, label=f"{target.identity}/{target.prefix}", file_mode=settings.file_permissions,
         folder_mode=settings.directory_permissions,
     )  # fmt: skip
+    # Another alias of the very same place is another name for what lies there.
+    foreign = tuple(prefix for prefix in foreign_names(target, settings.storages) if prefix)
     pull = Pull(
-        run=run, target=target, state_dir=state_dir, foreign=foreign_names(target, settings.storages),
-        destination=destination, media=media,
+        run=run, target=target, state_dir=state_dir, foreign=foreign, destination=destination, media=media
     )  # fmt: skip
     pull.connect()
     run.ready()
