@@ -80,6 +80,7 @@ server.server_close()
 """
 SETTINGS = """\
 INSTALLED_APPS += ["photos"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ROOT_URLCONF = "photos.urls"
 DATA_UPLOAD_MAX_MEMORY_SIZE = None
 ALLOWED_HOSTS = ["www.example.com", "127.0.0.1"]
