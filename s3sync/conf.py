@@ -102,9 +102,8 @@ class Conf:
         directory = self.media_source or self.media_root
         if directory is None:
             raise ConfigurationError(
-                "MEDIA_ROOT is empty and S3SYNC['MEDIA_SOURCE'] is not set, so there is no directory to push. "
-                "Set MEDIA_ROOT, or name the directory with --source.",
-                hint='MEDIA_ROOT = BASE_DIR / "media"',
+                "MEDIA_ROOT is empty and S3SYNC['MEDIA_SOURCE'] is not set, so there is no folder to push.",
+                hint='set MEDIA_ROOT, such as BASE_DIR / "media", or name the folder with --source',
             )
         return directory
 

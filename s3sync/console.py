@@ -16,7 +16,17 @@ from .core.events import Event, Finding, Outcome, Result, Stopped
 from .core.report import BUDGET, LOCKED, OK, Report, belongs_in_items, finding_as_json, item_as_json
 from .output import is_beside, open_output, put_in_place
 from .sync.run import Progress
-from .wording import estimate_line, line_for, line_for_finding, lint_summary, progress_line, shown, summary, title_of
+from .wording import (
+    estimate_line,
+    line_for,
+    line_for_error,
+    line_for_finding,
+    lint_summary,
+    progress_line,
+    shown,
+    summary,
+    title_of,
+)  # fmt: skip
 
 _NAMED = 10
 _MINUTE = 60.0
@@ -165,9 +175,8 @@ class Console:
     def _conclude(self, report: Report) -> None:
         self._list_trouble()
         if report.error is not None:
-            hint = f" {report.error.hint[0].upper()}{report.error.hint[1:]}." if report.error.hint else ""
             which = f"{self._which['alias']}: " if self._which else ""
-            self._complain(shown(which + report.error.message + hint))
+            self._complain(shown(which) + line_for_error(report.error))
         if self._verbosity >= 2 and report.engine and report.error is None:
             self._write(self._engine(report))
         if report.error is None or any(report.counts.values()):
@@ -188,7 +197,8 @@ class Console:
 
     def _list_trouble(self) -> None:
         for code, failures in self._failures.items():
-            why = "; ".join(part for part in (failures.message, failures.hint) if part)
+            message = failures.message.rstrip(".") if failures.hint else failures.message
+            why = "; ".join(part for part in (message, failures.hint) if part)
             self._complain(f"{failures.count:,} failed with {code}" + (f": {shown(why)}" if why else "") + ":")
             self._name(failures.names, failures.count)
         for title, names in self._named.items():

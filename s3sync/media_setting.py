@@ -55,7 +55,7 @@ def _entry(number: int, entry: object) -> MediaEntry:
     source, storage = entry.get("source"), entry.get("storage")
     path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
     if not isinstance(path, str) or not path:
-        raise _wrong(f"[{number}]['source']", source, "a directory as a string or Path")
+        raise _wrong(f"[{number}]['source']", source, "a folder as a string or Path")
     if not isinstance(storage, str) or not storage:
         raise _wrong(f"[{number}]['storage']", storage, "an alias of STORAGES as a string")
     return MediaEntry(Path(os.path.abspath(os.path.expanduser(path))), storage)

@@ -45,7 +45,7 @@ def directory(key: str, value: object) -> Path:
     """A directory, made absolute; it need not exist."""
     path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
     if not isinstance(path, str) or not path:
-        raise wrong(key, value, "a directory as a string or Path, or None", 'BASE_DIR / "media"')
+        raise wrong(key, value, "a folder as a string or Path, or None", 'BASE_DIR / "media"')
     # Not resolve(): a linked directory keeps the name its author gave it. And a missing home directory is no error.
     return Path(os.path.abspath(os.path.expanduser(path)))
 

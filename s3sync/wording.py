@@ -66,10 +66,15 @@ def line_for_finding(finding: Finding) -> str:
     return f"{place}: {finding.level}: {shown(finding.detail)} [{finding.id}]"
 
 
+def with_advice(message: str, hint: str | None) -> str:
+    """What happened, and what to do about it, as sentences; lines to paste that end with a comma keep their end."""
+    parts = [message, hint[:1].upper() + hint[1:] if hint else ""]
+    return " ".join(part if part.endswith((".", "?", "!", ",")) else f"{part}." for part in parts if part)
+
+
 def line_for_error(failure: Failure) -> str:
     """Why a run could not begin or go on, and what to do about it."""
-    hint = f" {failure.hint[0].upper()}{failure.hint[1:]}." if failure.hint else ""
-    return shown(failure.message + hint)
+    return shown(with_advice(failure.message, failure.hint))
 
 
 def title_of(outcome: Outcome) -> str | None:

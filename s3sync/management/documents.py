@@ -28,6 +28,7 @@ def add_policy_options(parser: CommandParser) -> None:
 def show_policy(options: dict[str, Any], *, out: IO[str], err: IO[str]) -> None:
     """Prints the document; ends with exit 1 where there is none."""
     from ..sync.documents import print_policy
+    from ..wording import with_advice
 
     aliases = options["storage"]
     try:
@@ -36,8 +37,7 @@ def show_policy(options: dict[str, Any], *, out: IO[str], err: IO[str]) -> None:
             distribution=options["distribution"], origins=tuple(options["origin"]),
         )  # fmt: skip
     except S3SyncError as error:
-        hint = f" {error.hint[0].upper()}{error.hint[1:]}." if error.hint else ""
-        err.write(f"{error}{hint}\n")
+        err.write(with_advice(str(error), error.hint) + "\n")
         sys.exit(error.exit_code)
     out.write(json.dumps(printed.document, indent=2) + "\n")
     for key, statement in printed.key_statements.items():

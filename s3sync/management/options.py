@@ -156,7 +156,7 @@ def duration(text: str) -> float:
     """`90`, `90s`, `50m`, `2h` or `1d`, in seconds."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text)
     if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration: write 90s, 50m or 2h")
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration: write 90s, 50m, 2h or 1d")
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
 
 

@@ -50,8 +50,9 @@ class FolderPush(Push):
                     code="SourceUnreadable", hint="is its disk mounted?",
                 ) from error  # fmt: skip
             raise SourceError(
-                str(self.source), reason, code="SourceUnreadable", hint="check MEDIA_ROOT or --source, and its disk"
-            ) from error
+                str(self.source), reason, code="SourceUnreadable",
+                hint="check its disk, and where it is named: MEDIA_ROOT, S3SYNC or --source",
+            ) from error  # fmt: skip
 
     def entries(self, scope: Scope, held: Held) -> Iterable[Entry]:
         """A walk."""

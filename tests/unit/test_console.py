@@ -14,7 +14,7 @@ from s3sync.console import Console
 from s3sync.core.plan import DeleteLimit
 from s3sync.management.options import delete_limit, duration, whole_number
 from s3sync.sync.run import Progress
-from s3sync.wording import in_bytes, shown
+from s3sync.wording import in_bytes, shown, with_advice
 from tests.strategies import QUICK, file_system_names
 
 SHOWN = [
@@ -61,6 +61,22 @@ def test_in_bytes(size: int, expected: str) -> None:
     assert expected == in_bytes(size)
 
 
+ADVICE: list[tuple[str, str | None, str]] = [
+    ("The bucket is gone.", "make it", "The bucket is gone. Make it."),
+    ("There is no model 'a'", "write app.Model", "There is no model 'a'. Write app.Model."),
+    ("Nothing was sent.", "do STATICFILES_DIRS lead to files?", "Nothing was sent. Do STATICFILES_DIRS lead to files?"),
+    ("S3SYNC['MEDIA'] is [].", '"MEDIA": [...],', "S3SYNC['MEDIA'] is []. \"MEDIA\": [...],"),
+    ("It broke", None, "It broke."),
+    ("", "make it", "Make it."),
+]
+
+
+@pytest.mark.parametrize(("message", "hint", "expected"), ADVICE)
+def test_with_advice(message: str, hint: str | None, expected: str) -> None:
+    """Two sentences, each with one end, however their authors wrote them."""
+    assert expected == with_advice(message, hint)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("90", 90), ("90s", 90), ("50m", 3000), ("2h", 7200), ("1d", 86_400), ("1.5h", 5400), ("0", 0), ("0.5s", 0.5)],
@@ -75,7 +91,7 @@ def test_duration(text: str, expected: float) -> None:
 )
 def test_no_duration(text: str) -> None:
     """Whatever else is a mistake, and the answer says how to write it."""
-    with pytest.raises(argparse.ArgumentTypeError, match="write 90s, 50m or 2h"):
+    with pytest.raises(argparse.ArgumentTypeError, match="write 90s, 50m, 2h or 1d"):
         duration(text)
 
 
