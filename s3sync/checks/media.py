@@ -48,8 +48,9 @@ def _unused(key: str) -> checks.CheckMessage:
 
 def _meeting(one: Numbered, other: Numbered) -> checks.CheckMessage:
     return checks.Warning(
-        f"S3SYNC['MEDIA'][{one[0]}] and [{other[0]}] go to the same location: of files with one name, each run sends "
-        "both, one over the other, and each reports the other's objects as those without a file.",
+        f"S3SYNC['MEDIA'][{one[0]}] and [{other[0]}] go to the same location: of files with one name it holds "
+        "the one that was sent first, until another changes; and each reports the other's objects as those without "
+        "a file.",
         hint="Give them storages with locations apart, or push one folder that holds both.",
         id=ids.MEDIA_MEETS,
     )
