@@ -341,6 +341,23 @@ def test_renewal(make: Callable[..., BucketLock], proxy: Proxy) -> None:
 
 
 @ON_MOTO
+def test_lock_that_slept_is_not_renewed(make: Callable[..., BucketLock], proxy: Proxy) -> None:
+    """A machine sleeps for longer than its lock holds. Another run, for all names, passes by what has expired, so that
+    nothing tells the one that wakes up; the first to run there is the thread that renews."""
+    clock = Clock()
+    asleep = make(prefix="a/", clock=clock)
+    asleep.acquire()
+    proxy.rule = much_later
+    other = make()
+    other.acquire()
+    proxy.rule = None
+    clock.now += 700
+    asleep.confirm()
+    assert asleep.why_lost() is not None, "both hold it"
+    assert other.why_lost() is None
+
+
+@ON_MOTO
 def test_thread_renews(make: Callable[..., BucketLock], proxy: Proxy, s3: Any, bucket: str) -> None:
     """A lock of a moment, held for longer than that: a thread keeps it."""
     renewed = threading.Event()

@@ -82,7 +82,8 @@ class BucketLock:
     def confirm(self) -> None:
         """Renews the lock now, or finds that it is lost; raises nothing."""
         with self._turn:
-            if self._lost or self._ended.is_set():
+            # Nobody may be renewing what has expired: a run for names in common may have passed by it.
+            if self.why_lost() is not None or self._ended.is_set():
                 return
             began = self._clock()
             claim = self.claim.next(held=True)
