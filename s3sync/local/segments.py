@@ -48,7 +48,8 @@ class Segments:
             view, offset = view[written:], offset + written
 
     def done(self, start: int) -> None:
-        """The segment that begins there is whole."""
+        """The segment that begins there is whole. Its mark must not outlive it, should the machine go down."""
+        getattr(os, "fdatasync", os.fsync)(self._descriptor)
         os.pwrite(self._descriptor, b"\1", self.size + start // self.length)
 
     @property
