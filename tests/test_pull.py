@@ -151,6 +151,24 @@ def test_a_pulled_file_that_is_deleted_costs_no_object(project: Project, s3: Any
 
 
 @ON_MOTO
+def test_what_a_crash_has_emptied_empties_no_object(project: Project, s3: Any, bucket: str) -> None:
+    """s3_pull_media; then the power fails, and the file system has the file's name and no content; s3_push_media"""
+    put(s3, bucket, a_txt=b"the only copy", b_txt=b"b")
+    assert 2 == pull(project).counts["downloaded"]
+    path = project.media / "a.txt"
+    status = path.stat()
+    path.write_bytes(b"")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    project.write("b.txt", b"")  # somebody wants it empty
+
+    push = project.push()
+    assert (0, {"listed": 2, "scanned": 2, "changed": 1, "uploaded": 1, "kept": 1}) == (push.code, push.counts), push
+    assert b"the only copy" == s3.get_object(Bucket=bucket, Key="media/a.txt")["Body"].read()
+    assert 1 == pull(project).counts["downloaded"]
+    assert {"a.txt": b"the only copy", "b.txt": b""} == tree(project.media)
+
+
+@ON_MOTO
 def test_what_could_leave_the_folder_is_refused(project: Project, s3: Any, bucket: str, tmp_path: Path) -> None:
     """s3_pull_media, where keys are no names of files, and where something else has the name"""
     keys = ["../up.txt", "a/../b.txt", "a//b.txt", "/abs.txt", "back\\slash.txt", "./dot.txt", "x" * 256, "a/.."]

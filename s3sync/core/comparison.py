@@ -15,7 +15,7 @@ Is the content equal? (`equal_content`)
 What then, if it differs? (`decide`)
 
     known record  listed ETag    the file since then  outcome
-    yes           the known one  changed              upload, If-Match
+    yes           the known one  changed              upload, If-Match; keep if it was pulled, and lost in a crash
     yes           another        unchanged            keep: it is newer in the bucket
     yes           another        changed              conflict
     none          -              older than object    keep
@@ -171,7 +171,7 @@ def decide(pair: Pair, rules: Rules) -> Decision | Need:
     if known is None or (known.stands_for(obj) and known.source not in ("", rules.source)):
         return KEEP if modified_later(obj, pair.file, rules.skew) else upload
     if known.stands_for(obj):
-        return upload
+        return KEEP if is_lost(pair.file, obj) else upload
     changed = changed_since(pair, known)
     if isinstance(changed, Need):
         return changed
@@ -256,6 +256,25 @@ def part_sizes_for(size: int, etag: str, own: int) -> tuple[int, ...]:
         return ()
     parts = int(match[1])
     return tuple(dict.fromkeys(part for part in (own, *USUAL_PART_SIZES) if max(1, -(-size // part)) == parts))
+
+
+def pull_time_ns(obj: RemoteObject) -> int | None:
+    """The modification time that a pulled file gets, in nanoseconds; None where the server told none."""
+    modified = obj.modified_at
+    return None if modified == float("inf") else int(modified) * 1_000_000_000
+
+
+def is_as_pulled(file: LocalFile, obj: RemoteObject) -> bool:
+    """Whether the file has the time that a pull of this object gives."""
+    return file.mtime_ns == pull_time_ns(obj)
+
+
+def is_lost(file: LocalFile, obj: RemoteObject) -> bool:
+    """Whether the machine went down before a pulled file's bytes were on its disk: file systems keep an empty one then.
+
+    Only that: there are tools that change files and set their times back.
+    """
+    return file.size == 0 and is_as_pulled(file, obj)
 
 
 def modified_later(obj: RemoteObject, file: LocalFile, skew: float) -> bool:

@@ -12,6 +12,7 @@ Whether the content is equal is asked there. What then, if it differs? (`decide_
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,8 @@ from .comparison import (
     Rules,
     changed_since,
     equal_content,
+    is_as_pulled,
+    is_lost,
 )  # fmt: skip
 from .events import Failure, Outcome, Result
 from .objects import LocalFile, RemoteObject
@@ -58,38 +61,20 @@ def decide_pull(pair: Pair, rules: Rules) -> Decision | Need:
     if known is None:
         return KEEP_FILE if is_newer(pair.file, obj, rules.skew) else download
     if known.stands_for(obj):
-        return download if _is_lost(pair.file, obj) else KEEP_FILE
+        return download if is_lost(pair.file, obj) else KEEP_FILE
     changed = changed_since(pair, known)
     if isinstance(changed, Need):
         return changed
     return Decision(Action.CONFLICT, differs) if changed else download
 
 
-def pull_time_ns(obj: RemoteObject) -> int | None:
-    """The modification time that a pulled file gets, in nanoseconds; None where the server told none."""
-    modified = obj.modified_at
-    return None if modified == float("inf") else int(modified) * 1_000_000_000
-
-
 def is_newer(file: LocalFile, obj: RemoteObject, skew: float) -> bool:
     """Whether the file may have been written after the object; one that has the object's very time was not.
 
-    S3 keeps whole seconds, cut off; `skew` puts the server's clock onto ours.
+    S3 keeps whole seconds, cut off; `skew` puts the server's clock onto ours. Where the server told no time, any may.
     """
-    return not is_as_pulled(file, obj) and file.mtime_ns / 1e9 > obj.modified_at - skew
-
-
-def is_as_pulled(file: LocalFile, obj: RemoteObject) -> bool:
-    """Whether the file has the time that a pull of this object gives."""
-    return file.mtime_ns == pull_time_ns(obj)
-
-
-def _is_lost(file: LocalFile, obj: RemoteObject) -> bool:
-    """Whether the machine went down before a pulled file's bytes were on its disk: file systems keep an empty one then.
-
-    Only that: there are tools that change files and set their times back.
-    """
-    return file.size == 0 and is_as_pulled(file, obj)
+    modified = obj.modified_at
+    return not is_as_pulled(file, obj) and (math.isinf(modified) or file.mtime_ns / 1e9 > modified - skew)
 
 
 def unfit_for_files(name: str) -> Failure | None:

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.comparison import part_sizes_for
+from ..core.comparison import part_sizes_for, pull_time_ns
 from ..core.objects import Digest, Fingerprint, Head, LocalFile, RemoteObject
-from ..core.pulling import pull_time_ns
 from ..local import reading
 from ..local.obstacles import Taken
 from ..local.placing import Destination

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3sync.core.comparison import NEED_DIGEST, Action, Compare, Need, Pair, Rules
+from s3sync.core.comparison import NEED_DIGEST, Action, Compare, Need, Pair, Rules, pull_time_ns
 from s3sync.core.objects import Digest, Fingerprint, Head, Known, LocalFile, RemoteObject
-from s3sync.core.pulling import Selection, decide_pull, pull_time_ns, unfit_for_files
+from s3sync.core.pulling import Selection, decide_pull, unfit_for_files
 from s3sync.management.options import moment, size
 
 WHEN = "2024-05-01T12:00:00.000Z"
@@ -33,6 +33,12 @@ def emptied(full: Pair) -> Pair:
     return full._replace(file=full.file._replace(size=0), size=0, digest=Digest(0, MD5["two"]))
 
 
+def undated(full: Pair) -> Pair:
+    """The same on a server that does not tell when it stored the object."""
+    assert full.obj is not None
+    return full._replace(obj=full.obj._replace(modified=""))
+
+
 TABLE: dict[str, tuple[Pair, dict[str, Any], Action]] = {
     "equal": (pair("one", "one"), {}, Action.NONE),
     "equal, but all is to come": (pair("one", "one"), {"compare": Compare.ALWAYS}, Action.DOWNLOAD),
@@ -50,6 +56,8 @@ TABLE: dict[str, tuple[Pair, dict[str, Any], Action]] = {
     "unknown, file as old as a pull makes it": (pair("one", "two", mtime=AT), {}, Action.DOWNLOAD),
     "unknown, file newer by our clock alone": (pair("one", "two", mtime=AT + 5), {"skew": -10.0}, Action.DOWNLOAD),
     "unknown, file older by our clock alone": (pair("one", "two", mtime=AT - 5), {"skew": 10.0}, Action.KEEP),
+    "unknown, and the server tells no time": (undated(pair("one", "two", mtime=AT - 5)), {}, Action.KEEP),
+    "only the object changed, and the server tells no time": (undated(pair("one", "two", "one")), {}, Action.DOWNLOAD),
     "not compared": (pair("one", "two"), {"no_clobber": True}, Action.SKIP),
 }
 
