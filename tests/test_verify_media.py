@@ -312,6 +312,29 @@ def test_models_of_all_shapes_in_two_databases(project: Project, proxy: Proxy, s
     assert (0, ["no-fields"], 0) == (empty.code, found_ids(empty), len(proxy.requests)), empty
 
 
+UNMIGRATED = """\
+class Router:
+    def db_for_read(self, model, **hints):
+        return "other" if model._meta.model_name == "photo" else None
+
+    db_for_write = db_for_read
+
+    def allow_migrate(self, db, app_label, model_name=None, **hints):
+        return False
+"""
+
+
+@ON_MOTO
+def test_rows_of_a_database_that_django_does_not_migrate(project: Project, s3: Any) -> None:
+    """s3_verify_media, where somebody else makes the tables"""
+    gallery = Gallery(project)
+    gallery.models(settings='DATABASE_ROUTERS = ["backends.Router"]\n', backends=UNMIGRATED)
+    gallery.table(db="other")
+    gallery.rows("a.jpg", db="other")
+    result = gallery.verify()
+    assert (3, {"a.jpg": "missing"}, []) == (result.code, verdicts(result), found_ids(result)), result
+
+
 @ON_MOTO
 def test_orphans_are_what_nobody_names(gallery: Gallery, s3: Any) -> None:
     """s3_verify_media --orphans [--min-age 1h] [-i GLOB]: not what apps derive, other aliases keep or the run hides"""
