@@ -452,6 +452,43 @@ def test_one_can_switch_back(project: Project, s3: Any, bucket: str) -> None:
     assert [UPLOADED[name].decode() for name in names] == back["found"]
 
 
+TWO_AT_ONCE = """
+import threading
+from s3sync.storages import cutover
+
+really, is_on_s3, may_copy = cutover.put_exactly, threading.Event(), threading.Event()
+
+def put(local, name, content, *more):
+    if threading.current_thread().name == "first":
+        is_on_s3.set()
+        may_copy.wait(20)
+    really(local, name, content, *more)
+
+cutover.put_exactly = put
+first = threading.Thread(target=storage.save, args=("a.txt", ContentFile(b"first")), name="first")
+first.start()
+is_on_s3.wait(20)
+storage.save("a.txt", ContentFile(b"second"))
+threading.Event().wait(2.5)
+may_copy.set()
+first.join()
+done()
+"""
+
+
+@ON_MOTO
+def test_of_two_uploads_at_once_the_later_stays(project: Project, s3: Any, bucket: str) -> None:
+    """write_to_local, where the same name is stored twice, and the copies come in the other order; s3_push_media"""
+    cutover(project, write_to_local=True, file_overwrite=True)
+    ask(project, TWO_AT_ONCE)
+    assert {"a.txt": b"first"} == files(project.media)
+    result = project.push()
+    assert (0, {"scanned": 1, "listed": 1, "kept": 1}) == (result.code, result.counts), result
+    assert {"media/a.txt": b"second"} == keys(s3, bucket)
+    assert 1 == project.run("s3_pull_media", "--format", "json").counts["downloaded"]
+    assert {"a.txt": b"second"} == files(project.media)
+
+
 FULL = """
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage

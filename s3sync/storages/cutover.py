@@ -274,7 +274,8 @@ class CutoverMixin(_Base):  # type: ignore[misc]
     def _copy(self, name: str, content: Any, began: float) -> None:
         """Behind S3, and exactly under its name: whoever is told of an upload can rely on S3 having it.
 
-        It bears the time at which all began, so that it is no later version than the one on S3.
+        The file is as old as the upload's beginning, and so no newer than any object of that name that has come since:
+        of two uploads at once, S3 may keep one and the old place the other, which a push must not take for the later.
         """
         try:
             content.seek(0)
