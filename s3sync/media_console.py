@@ -22,7 +22,7 @@ from .core.values import (
     WRONG_STORAGE,
 )
 from .sync.run import Progress
-from .wording import in_bytes, line_for_error, shown
+from .wording import counted, in_bytes, line_for_error, shown
 
 _NAMED = 10
 _HEADINGS = ("field", "database", "storage", "values", "verdict")
@@ -133,11 +133,10 @@ def _last_line(report: MediaReport) -> str:
     verdicts = report.verdicts()
     amiss, undecided = sum(verdicts.get(verdict, 0) for verdict in FAILING), verdicts.get(UNDECIDED, 0)
     requests = sum(report.requests.values())
-    calls = f"{requests:,} request{'s' * (requests != 1)}"
     partial = "; the run ended early" if report.coverage == "partial" else ""
     counts = [f"{count:,} {word}" for count, word in ((amiss, "amiss"), (undecided, "undecided")) if count]
     found = ", ".join(counts) or "nothing amiss"
     return (
-        f"{values:,} values, {report.counts['listed']:,} objects: {found}; {calls}; "
-        f"{report.seconds['total']:.1f} s{partial}{end}"
+        f"{counted(values, 'value')}, {counted(report.counts['listed'], 'object')}: {found}; "
+        f"{counted(requests, 'request')}; {report.seconds['total']:.1f} s{partial}{end}"
     )

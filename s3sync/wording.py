@@ -43,6 +43,11 @@ def in_bytes(size: float) -> str:
     raise AssertionError
 
 
+def counted(count: int, what: str) -> str:
+    """`1 object`, `1,200 objects`."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
 def line_for(outcome: Outcome) -> str:
     """One name's outcome in one line."""
     verb = _VERBS.get(outcome.action, outcome.action.value)

@@ -14,7 +14,7 @@ from s3sync.console import Console
 from s3sync.core.plan import DeleteLimit
 from s3sync.management.options import delete_limit, duration, whole_number
 from s3sync.sync.run import Progress
-from s3sync.wording import in_bytes, shown, with_advice
+from s3sync.wording import counted, in_bytes, shown, with_advice
 from tests.strategies import QUICK, file_system_names
 
 SHOWN = [
@@ -59,6 +59,11 @@ def test_whatever_is_shown_can_be_printed(name: str) -> None:
 def test_in_bytes(size: int, expected: str) -> None:
     """Powers of 1000, one digit after the point."""
     assert expected == in_bytes(size)
+
+
+def test_counted() -> None:
+    """One object, and more than one."""
+    assert ["0 objects", "1 object", "1,200 objects"] == [counted(count, "object") for count in (0, 1, 1200)]
 
 
 ADVICE: list[tuple[str, str | None, str]] = [
