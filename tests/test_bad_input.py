@@ -82,7 +82,7 @@ def test_alias_that_is_not_on_s3_gets_those_that_are(project: Project, s3: Any, 
     assert (1, "") == (result.code, result.stdout)
     assert f"{alias!r}" in result.stderr
     assert "On S3: 'default', 'backup'." in result.stderr
-    assert "--storage default" in result.stderr
+    assert "Name one with --storage default, or as S3SYNC['MEDIA_STORAGE'].\n" in result.stderr
     assert {} == contents(s3, bucket)
 
 

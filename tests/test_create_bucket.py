@@ -404,9 +404,10 @@ def test_each_bucket_of_the_project(project: Project, s3: Any, name: str) -> Non
 
 @ON_MOTO
 def test_a_storage_that_is_not_on_s3(project: Project) -> None:
-    """s3_create_bucket --storage ALIAS, misspelt or local"""
+    """s3_create_bucket --storage ALIAS, misspelt or local: no setting of another command is named"""
     for alias in ("staticfiles", "medai"):
-        assert 1 == create(project, "--storage", alias).code
+        refused = create(project, "--storage", alias)
+        assert (1, "name one with --storage default") == (refused.code, refused.report["error"]["hint"])
 
 
 @ON_MOTO

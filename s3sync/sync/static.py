@@ -109,7 +109,7 @@ def _open(run: Run, settings: StaticSettings, alias: str | None) -> tuple[Target
     """The target, and the storage of the manifest if that is another one."""
     alias = alias or settings.static_storage
     run.report.target = TargetFacts(alias)
-    target, elsewhere = static_target_of(alias, settings.storages)
+    target, elsewhere = static_target_of(alias, settings.storages, "STATIC_STORAGE")
     endpoint = without_userinfo(target.storage.endpoint_url or "") or None
     run.report.target = TargetFacts(alias, target.bucket, target.prefix, endpoint)
     run.options = replace(

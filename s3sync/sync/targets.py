@@ -18,20 +18,23 @@ from ..s3.target import Target
 
 def target_of(alias: str, configured: Mapping[str, Mapping[str, Any]]) -> Target:
     """The target behind an alias. `configured` is STORAGES. Raises ConfigurationError; asks nothing of the network."""
-    return target_from(alias, _storage_of(alias, configured, lambda: storages[alias]))
+    return target_from(alias, _storage_of(alias, configured, lambda: storages[alias], "MEDIA_STORAGE"))
 
 
-def static_target_of(alias: str, configured: Mapping[str, Mapping[str, Any]]) -> tuple[Target, Any]:
-    """As `target_of`, but a manifest is not read; and the storage that keeps the manifest, if that is another one."""
-    storage = _storage_of(
-        alias, configured, lambda: without_manifest(configured[alias]) or storages[alias], "STATIC_STORAGE"
-    )
+def static_target_of(
+    alias: str, configured: Mapping[str, Mapping[str, Any]], setting: str | None = None
+) -> tuple[Target, Any]:
+    """As `target_of`, but a manifest is not read; and the storage that keeps the manifest, if that is another one.
+
+    `setting` is what the caller takes the alias from where no option names one.
+    """
+    storage = _storage_of(alias, configured, lambda: without_manifest(configured[alias]) or storages[alias], setting)
     keeper = getattr(storage, "manifest_storage", storage)
     return target_from(alias, storage), None if keeper is storage else keeper
 
 
 def _storage_of(
-    alias: str, configured: Mapping[str, Mapping[str, Any]], make: Callable[[], Any], setting: str = "MEDIA_STORAGE"
+    alias: str, configured: Mapping[str, Mapping[str, Any]], make: Callable[[], Any], setting: str | None
 ) -> Any:
     if alias not in configured:
         raise _not_usable(f"There is no storage {alias!r} in STORAGES", configured, setting)
@@ -114,13 +117,13 @@ def _check_location(target: Target) -> None:
         ) from error  # fmt: skip
 
 
-def _not_usable(what: str, configured: Mapping[str, Mapping[str, Any]], setting: str) -> ConfigurationError:
+def _not_usable(what: str, configured: Mapping[str, Mapping[str, Any]], setting: str | None) -> ConfigurationError:
     usable = [alias for alias, backend in find_backends(configured).items() if backend.s3_class]
     if usable:
         names = ", ".join(repr(alias) for alias in usable)
         return ConfigurationError(
             f"{what}. On S3: {names}.", code="NotOnS3",
-            hint=f"name one with --storage {usable[0]}, or as S3SYNC[{setting!r}]",
+            hint=f"name one with --storage {usable[0]}" + (f", or as S3SYNC[{setting!r}]" if setting else ""),
         )  # fmt: skip
     return ConfigurationError(
         f"{what}, and no other alias of STORAGES is.", code="NotOnS3",
