@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from s3sync.local.placing import Destination
 from tests.project import S3_STORAGE, Project, Result, s3_options
 from tests.proxy import Proxy, Request
 from tests.servers import ON_MOTO, ON_RGW_HTTPS
@@ -471,3 +472,20 @@ def test_what_a_killed_run_left_is_swept(project: Project, s3: Any, bucket: str,
     result = pull(project)
     assert (0, 1, 2) == (result.code, result.counts["downloaded"], result.counts["unchanged"]), result
     assert {".s3sync/another-run's": b"half", "a.txt": b"a", "b.txt": b"b", "c.txt": b"c"} == tree(project.media)
+
+
+@ON_MOTO
+def test_two_pulls_to_one_folder(project: Project, s3: Any, bucket: str) -> None:
+    """s3_pull_media --lock none, while one of another host is at work in the same folder, on a shared disk"""
+    put(s3, bucket, a_txt=b"a")
+    identity = f"{project.server.endpoint_url}/{bucket}/media/"
+    other = Destination(root=str(project.media), label=identity)
+    other.open()
+    left = other.unfinished("media/b.txt", "etag")
+    other.write(left, [b"half"])
+    result = pull(project, "--lock", "none")
+    assert (6, "LockHeld") == (result.code, result.report["error"]["code"]), result
+    assert b"half" == tree(project.media)[f".s3sync/{left}"], "what the other is at is swept away"
+    other.close(sweep=True)
+    assert 0 == pull(project, "--lock", "none").code
+    assert {"a.txt": b"a"} == tree(project.media)

@@ -21,6 +21,7 @@ from ..core.pulling import unfit_for_files
 from ..core.scope import HIDDEN, UNFINISHED
 from .exchange import exchange
 from .obstacles import InTheWay, Taken, code_of, described, what_is
+from .sole import hold
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -43,11 +44,12 @@ class Destination:
     folder_mode: int | None = None
     _root: int = -1
     _workshop: int = -1
+    _lock: int = -1
     _umask: int = 0o022
     _used: set[str] = field(default_factory=set)
 
     def open(self) -> None:
-        """Makes the folder if it is not there. Raises OSError."""
+        """Makes the folder if it is not there. Raises OSError, or LockHeld: two would write to one unfinished file."""
         os.makedirs(self.root, exist_ok=True)
         self._root = os.open(self.root, _FOLDER)
         self._umask = os.umask(0o077)
@@ -59,18 +61,28 @@ class Destination:
             self._workshop = os.open(name, _FOLDER, dir_fd=self._root)
         except OSError as error:
             raise OSError(error.errno, f"{error.strerror} (it has to be a folder)", f"{self.root}/{name}") from error
+        try:
+            self._lock = hold(self._workshop, self._prefix + "lock", f"{self.root}/{name}")
+        except BaseException:
+            os.close(self._workshop)  # what is in it is another run's
+            self._workshop = -1
+            raise
+        self.keep(self._prefix + "lock")
 
     def close(self, *, sweep: bool) -> None:
         """Lets go of the folder; with `sweep`, unfinished files that this run had no use for are removed."""
         if self._workshop >= 0:
             if sweep:
                 self._sweep()
+            with suppress(OSError):
+                os.unlink(self._prefix + "lock", dir_fd=self._workshop)
+            os.close(self._lock)
             os.close(self._workshop)
         if self._root >= 0:
             with suppress(OSError):  # it is not empty
                 os.rmdir(HIDDEN.rstrip("/"), dir_fd=self._root)
             os.close(self._root)
-        self._root = self._workshop = -1
+        self._root = self._workshop = self._lock = -1
 
     def _sweep(self) -> None:
         for name in os.listdir(self._workshop):
