@@ -22,13 +22,13 @@ from ..core.scope import HIDDEN, UNFINISHED
 from .exchange import exchange
 from .obstacles import InTheWay, Taken, code_of, described, what_is
 from .sole import hold
+from .spool import write_all
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 """How file systems say that they have no hard links."""
-FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
-"""With one of these, the next file fares no better."""
+FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # with one of these, the next fares no better
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,24 +49,23 @@ class Destination:
     _used: set[str] = field(default_factory=set)
 
     def open(self) -> None:
-        """Makes the folder if it is not there. Raises OSError, or LockHeld: two would write to one unfinished file."""
+        """Makes the folder if it is not there. Raises OSError; LockHeld, as two would write to one unfinished file."""
         os.makedirs(self.root, exist_ok=True)
         self._root = os.open(self.root, _FOLDER)
         self._umask = os.umask(0o077)
         os.umask(self._umask)
-        name = HIDDEN.rstrip("/")
         with suppress(FileExistsError):
-            os.mkdir(name, 0o700, dir_fd=self._root)
+            os.mkdir(name := HIDDEN.rstrip("/"), 0o700, dir_fd=self._root)
         try:
             self._workshop = os.open(name, _FOLDER, dir_fd=self._root)
         except OSError as error:
             raise OSError(error.errno, f"{error.strerror} (it has to be a folder)", f"{self.root}/{name}") from error
         try:
             self._lock = hold(self._workshop, self._prefix + "lock", f"{self.root}/{name}")
-        except BaseException:
-            os.close(self._workshop)  # what is in it is another run's
-            self._workshop = -1
-            raise
+        finally:
+            if self._lock < 0:  # what is in it is another run's
+                os.close(self._workshop)
+                self._workshop = -1
         self.keep(self._prefix + "lock")
 
     def close(self, *, sweep: bool) -> None:
@@ -319,10 +318,3 @@ class Destination:
             raise InTheWay("a file whose name differs in its case, or in how its accents are written,", path,
                            code="NameCollision")  # fmt: skip
         raise Taken(described(name, path, status))
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """All of it; a disk that gets full takes a part first."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]

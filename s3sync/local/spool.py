@@ -54,3 +54,10 @@ def open_spool() -> Iterator[Spool]:
 def _described(name: str, path: str) -> LocalFile:
     status = os.stat(path)
     return LocalFile(name, path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """All of it; a disk that gets full takes a part first."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
@@ -265,7 +266,7 @@ class CutoverMixin(_Base):  # type: ignore[misc]
         return saved
 
     def _save_to_both(self, name: str, content: Any) -> str:
-        began = time.time()
+        began = math.floor(time.time())  # as S3 has it: whole seconds, cut off
         saved = self._save_to_s3(name, content)
         self._copy(saved, content, began)
         self._remember(saved)
