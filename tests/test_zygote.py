@@ -175,7 +175,7 @@ def test_each_has_its_own_chance(nowhere: Project) -> None:
     """Random numbers differ from run to run."""
     (nowhere.root / "manage.py").write_text(
         "import random, secrets, uuid, tempfile, ssl\n"
-        "print(random.random(), secrets.token_hex(8), uuid.uuid4(), ssl.RAND_bytes(8), tempfile.mktemp())"
+        "print(random.random(), secrets.token_hex(8), uuid.uuid4(), ssl.RAND_bytes(8).hex(), tempfile.mktemp())"
     )
     words = [nowhere.run().stdout.split() for _ in range(2)]
     assert 10 == len({word for line in words for word in line})
