@@ -28,7 +28,10 @@ ON_RGW = {
         test_doctor_way: test_addresses_that_live_too_long test_no_credentials test_two_storages_and_a_secret_between
         test_doctor_write: test_versions_that_may_not_be_listed
         test_equality: test_pushed_is_what_save_stores
+        test_estimate: test_amazon_has_a_price
         test_everywhere: test_the_whole_round
+        test_files_from: test_each_row_of_the_table
+        test_pull_places: test_a_pull_asks_what_its_rehearsal_has_told
         test_unfinished: test_what_can_not_be_aborted_or_listed_is_told
         test_verify_acl: test_facts_that_decide_cost_a_handful_of_calls
     """,
@@ -59,6 +62,11 @@ OVER_HTTPS = {
     """,
     TRAILERS: """
         test_checks_legacy: test_pasted_text_leads_to_the_next_hint
+        test_cutover: test_a_class_of_ones_own_goes_on_deciding test_an_address_costs_one_head_at_most
+            test_an_upload_to_both_places_falls_back_to_none test_commands_work_with_it_as_with_its_s3_side
+            test_half_a_write_leaves_nothing_behind test_no_upload_takes_the_name_of_a_file_that_has_still_to_go
+            test_of_two_uploads_at_once_the_later_stays test_one_can_switch_back test_the_old_place_may_be_anywhere
+            test_threads_share_one_storage
         test_doctor: test_healthy_is_told_and_nothing_else test_one_storage_is_looked_at_beside_the_others
             test_trouble_comes_with_reason_and_remedy
         test_doctor_readers: test_a_bucket_whose_own_acl_is_open test_on_a_server_that_enforces
