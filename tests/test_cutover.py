@@ -222,6 +222,15 @@ def test_what_the_old_deploy_replaces_is_read_at_once(both: bool, project: Proje
 
 
 @ON_MOTO
+def test_a_name_that_no_disk_could_have_is_read_from_s3(project: Project, s3: Any, bucket: str) -> None:
+    """A part of a key may be longer than the 255 bytes of a file's name"""
+    cutover(project)
+    s3.put_object(Bucket=bucket, Key=f"media/{'x' * 300}", Body=b"of S3")
+    found = ask(project, "name = 'x' * 300; done(read=storage.open(name).read().decode(), url=storage.url(name)[:4])")
+    assert ("of S3", "http") == (found["read"], found["url"])
+
+
+@ON_MOTO
 def test_an_upload_to_both_places_falls_back_to_none(project: Project, proxy: Proxy, s3: Any, bucket: str) -> None:
     """write_to_local: what is in both places is S3's, in this process and in others"""
     cutover(project, write_to_local=True)

@@ -31,7 +31,7 @@ def modified_at(storage: Storage, name: str) -> float | None:
     if isinstance(storage, FileSystemStorage):
         try:
             status = os.stat(storage.path(name))
-        except (FileNotFoundError, NotADirectoryError):
+        except (OSError, ValueError):  # as os.path.isfile: also a name that is too long for this disk, but not for S3
             return None
         return status.st_mtime if stat.S_ISREG(status.st_mode) else None
     if not storage.exists(name):
