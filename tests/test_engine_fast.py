@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +16,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from s3sync.s3.engine_fast import ENOUGH, INTERNAL, FastEngine
+from s3sync.s3.engine_fast import ENOUGH, FAR_FROM, INTERNAL, NEAR_FROM, FastEngine
 from s3sync.s3.pace import LONGEST_PAUSE, Pace
 from s3sync.s3.transfer import Completion, Condition, HandedOver, Put, Refused, Stored, WriteParameters
 from tests.scripted import OK, Talk, answer, once, saying, scripted
@@ -27,15 +29,33 @@ AWKWARD = [
 ]  # fmt: skip
 
 
+@pytest.fixture(params=["near", "far"], autouse=True)
+def lane(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where the loop runs: in a thread of this process, or in a process of its own."""
+    monkeypatch.setattr(Harness, "far", request.param == "far")
+    return str(request.param)
+
+
+@pytest.fixture
+def near(lane: str) -> None:
+    """For tests that reach into the loop."""
+    if lane == "far":
+        pytest.skip("another process can't be reached into")
+
+
 class Harness:
     """An engine, and what it has delivered."""
+
+    far = False
 
     def __init__(self, client: Any, bucket: str, **limits: int) -> None:
         self.completions: list[Completion] = []
         self.threads: set[threading.Thread] = set()
         self._changed = threading.Condition()
         limits = {"start": 4, "ceiling": 32} | limits
-        self.engine = FastEngine(client, bucket, deliver=self._take, start=limits["start"], ceiling=limits["ceiling"])
+        self.engine = FastEngine(
+            client, bucket, deliver=self._take, start=limits["start"], ceiling=limits["ceiling"], far_from=None
+        )
 
     def _take(self, completion: Completion) -> None:
         with self._changed:
@@ -46,13 +66,27 @@ class Harness:
     def submit(self, *puts: Put) -> None:
         for put in puts:
             assert self.engine.prepare(put.parameters, (put.key,)) is None
+            if self.far and self.engine._far is None:
+                self._go_far()
             self.engine.submit(put)
+
+    def _go_far(self) -> None:
+        self.engine._share, self.engine._until_far = 0, 0
+        self.engine._start_far()
+        far = self.engine._far
+        assert far is not None
+        awaited(lambda: far.ready)
 
     def results(self, count: int) -> list[Completion]:
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.completions) >= count, timeout=60), self.completions
             assert len(self.completions) == count
             return list(self.completions)
+
+    def send_more(self, *puts: Put) -> list[Completion]:
+        before = len(self.completions)
+        self.submit(*puts)
+        return self.results(before + len(puts))[before:]
 
     def send(self, *puts: Put) -> list[Completion]:
         self.submit(*puts)
@@ -66,8 +100,16 @@ def running(client: Any, bucket: str = "b-1", **limits: int) -> Iterator[Harness
         yield harness
     finally:
         harness.engine.close()
-    assert not harness.engine._thread.is_alive()
+    assert not harness.engine._near.thread.is_alive()
+    assert harness.engine._far is None or harness.engine._far._process.poll() is not None
     assert threading.current_thread() not in harness.threads
+
+
+def awaited(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not holds() and time.monotonic() < until:
+        time.sleep(0.005)
+    assert holds()
 
 
 def put_of(key: str, body: bytes = b"body", condition: Condition | None = None, like: WriteParameters = PLAIN) -> Put:
@@ -265,6 +307,7 @@ def test_connections_are_used_again_and_no_more_than_needed() -> None:
         assert server.connections <= 3
 
 
+@pytest.mark.usefixtures("near")
 def test_stale_connections_are_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that has idled for too long may be gone at the other end."""
     with scripted(saying(OK)) as server, running(client_for(server.url)) as harness:
@@ -283,7 +326,7 @@ def test_slow_down_halves_the_pace() -> None:
             with running(client_for(server.url), start=8) as harness:
                 done = harness.send(*(put_of(str(number)) for number in range(2 * ENOUGH)))
                 assert {str(status)} == set(codes(done))
-                assert harness.engine._pace.limit <= 4
+                assert harness.far or harness.engine._near.loop.pace.limit <= 4
                 assert harness.engine.degraded is None
             assert 2 * ENOUGH == len(server.requests)
 
@@ -470,7 +513,8 @@ def test_close_completes_everything() -> None:
         release.set()
 
 
-@pytest.mark.parametrize("where", ["_pace.succeeded", "_pool.take", "_pool.send", "_head", "_learn", "_pausing"])
+@pytest.mark.usefixtures("near")
+@pytest.mark.parametrize("where", ["pace.succeeded", "pool.take", "pool.send", "_head", "_learn", "_pausing"])
 def test_errors_of_our_own_lose_nothing(where: str, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever goes wrong in the loop, each object is completed exactly once, and it is logged once."""
 
@@ -479,9 +523,9 @@ def test_errors_of_our_own_lose_nothing(where: str, caplog: pytest.LogCaptureFix
 
     with scripted(saying(OK)) as server, running(client_for(server.url)) as harness:
         harness.send(put_of("first"))
-        owner, name = harness.engine, where
+        owner, name = harness.engine._near.loop, where
         if "." in where:
-            owner, name = getattr(harness.engine, where.split(".")[0]), where.split(".")[1]
+            owner, name = getattr(owner, where.split(".")[0]), where.split(".")[1]
         setattr(owner, name, fail)
         puts = [put_of(str(number)) for number in range(50)]
         with caplog.at_level(logging.ERROR):
@@ -492,7 +536,24 @@ def test_errors_of_our_own_lose_nothing(where: str, caplog: pytest.LogCaptureFix
         assert harness.engine.degraded == INTERNAL
         harness.submit(put_of("later"))
         assert codes(harness.results(52))[51] in ("internal", "degraded")
-    assert len([record for record in caplog.records if record.name == "s3sync.s3.engine_fast"]) == 1
+    assert len([record for record in caplog.records if record.name == "s3sync.s3.lanes"]) == 1
+
+
+def test_an_object_that_breaks_the_loop_takes_no_other_with_it(caplog: pytest.LogCaptureFixture) -> None:
+    """What comes with it and after it is handed over, and it is logged once where the trouble was."""
+    with scripted(saying(OK)) as server, running(client_for(server.url)) as harness:
+        harness.send(put_of("first"))
+        puts = [put_of(str(number)) for number in range(50)]
+        puts[10].md5 = "no digest"
+        with caplog.at_level(logging.ERROR):
+            harness.submit(*puts)
+            done = harness.results(51)
+        assert {id(put) for put in puts} == {id(each.put) for each in done[1:]}
+        assert "internal" in codes(done)
+        assert set(codes(done)) <= {"stored", "internal", "degraded"}
+        assert harness.engine.degraded == INTERNAL
+    [record] = [record for record in caplog.records if record.name == "s3sync.s3.lanes"]
+    assert "a2b_hex" in record.getMessage()
 
 
 def test_callers_that_raise_do_not_stop_the_engine(caplog: pytest.LogCaptureFixture) -> None:
@@ -524,6 +585,97 @@ def test_shapes_that_are_not_fast() -> None:
         harness.engine.submit(put_of("a"))
         assert codes(harness.results(1)) == ["not-fast"]
         assert harness.engine.degraded is None
+
+
+def test_many_objects_go_to_a_process_of_their_own(lane: str) -> None:
+    """From so many on; each is completed once, and never are there more connections than allowed."""
+    if lane == "far":
+        pytest.skip("it finds its way by itself")
+    lock, now, most = threading.Lock(), [0], [0]
+
+    def script(talk: Talk) -> None:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        while talk.read():
+            talk.say(OK)
+        with lock:
+            now[0] -= 1
+
+    with scripted(script) as server, running(client_for(server.url), start=6, ceiling=6) as harness:
+        harness.engine._until_far = FAR_FROM
+        harness.submit(*(put_of(f"a/{number}") for number in range(FAR_FROM)))
+        harness.results(FAR_FROM)
+        assert harness.engine._far is None
+        harness.submit(put_of("b"))
+        assert harness.engine._far is not None
+        awaited(lambda: harness.engine._far.ready)
+        harness.submit(*(put_of(f"c/{number}") for number in range(500)))
+        harness.submit(put_of("large", b"x" * (NEAR_FROM + 1)))
+        done = harness.results(FAR_FROM + 502)
+        assert {"stored"} == set(codes(done))
+        assert harness.engine._far.requests == 500
+        assert harness.engine.requests == FAR_FROM + 502
+        assert most[0] <= 6
+    assert len({asked.line for asked in server.requests}) == FAR_FROM + 502
+
+
+@pytest.mark.parametrize("when", ["before it is ready", "at work"])
+def test_a_process_that_is_killed_takes_nothing_with_it(lane: str, when: str) -> None:
+    """What it had is handed over, as it may be stored; what comes later stays in this process."""
+    if lane == "near":
+        pytest.skip("there is none")
+    release, started = threading.Event(), threading.Event()
+
+    def script(talk: Talk) -> None:
+        while talk.read():
+            started.set()
+            release.wait(20)
+            talk.say(OK)
+
+    with scripted(script) as server, running(client_for(server.url), start=2, ceiling=2) as harness:
+        harness.engine.prepare(PLAIN, ("a",))
+        if when == "at work":
+            harness.submit(*(put_of(str(number)) for number in range(20)))
+            assert started.wait(20)
+            harness.engine._far._process.kill()
+            assert codes(harness.results(20)) == ["broken"] * 20
+        else:
+            harness.engine._share, harness.engine._until_far = 0, 0
+            harness.engine._start_far()
+            harness.engine._far._process.kill()
+            awaited(lambda: harness.engine._far.gone)
+        release.set()
+        before = len(harness.completions)
+        harness.submit(*(put_of(f"later/{number}") for number in range(20)))
+        assert codes(harness.results(before + 20)[before:]) == ["stored"] * 20
+        assert harness.engine.degraded is None
+
+
+def test_no_process_can_be_had(monkeypatch: pytest.MonkeyPatch, lane: str) -> None:
+    """One that may start no other, and one that is part of another program: all goes as it did."""
+    if lane == "far":
+        pytest.skip("there is none")
+    for program in ("/nowhere/python3", "/usr/bin/uwsgi", ""):
+        with scripted(saying(OK)) as server, running(client_for(server.url)) as harness:
+            monkeypatch.setattr("sys.executable", program)
+            harness.engine._until_far = 0
+            assert {"stored"} == set(codes(harness.send(*(put_of(str(number)) for number in range(30)))))
+            assert harness.engine._far is None
+
+
+def test_the_process_ends_with_the_one_that_asked_for_it(lane: str) -> None:
+    """However that ends: nothing is sent for nobody. Signals for all of a terminal's processes are not for it."""
+    if lane == "near":
+        pytest.skip("there is none")
+    with scripted(saying(OK)) as server, running(client_for(server.url)) as harness:
+        harness.send(put_of("a"))
+        far = harness.engine._far
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            far._process.send_signal(each)
+        assert codes(harness.send_more(put_of("b"))) == ["stored"]
+        far._frames.socket.shutdown(socket.SHUT_RDWR)  # as the kernel does for a process that has been killed
+        assert far._process.wait(20) == 0
 
 
 def test_many_threads_are_not_needed() -> None:

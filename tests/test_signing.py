@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3sync.s3.capture import capture, condition_arguments, credentials_of
-from s3sync.s3.signing import Moment, NotFast, Template, quote_key
+from s3sync.s3.signing import Moment, NotFast, Template, etag_value, quote_key
 from s3sync.s3.transfer import Condition, WriteParameters
 from s3sync.s3.wire import Origin
 
@@ -131,7 +131,7 @@ def taken_apart(head: bytes) -> tuple[str, dict[str, str]]:
 def written_by(template: Template, client: Any, key: str, body: bytes, condition: Condition | None, date: str) -> bytes:
     now = Moment(date, credentials_of(client))
     digests = hashlib.md5(body).hexdigest(), hashlib.sha256(body).hexdigest()
-    return template.head(key, len(body), *digests, condition, now)
+    return template.head(key, len(body), *digests, etag_value(condition, quoted=True), now)
 
 
 header_text = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=30)
@@ -307,12 +307,14 @@ def test_etags_can_be_bare_but_not_broken() -> None:
     client = make_client()
     template = capture(client, "b-1", WriteParameters({}), Condition("0"), ("a",))
     now = Moment.at(1.9, credentials_of(client))
-    head = template.head("a", 0, "0" * 32, None, Condition("abc-1"), now, quote_etag=False)
+    head = template.head("a", 0, "0" * 32, None, etag_value(Condition("abc-1"), quoted=False), now)
     assert b"If-Match: abc-1\r\n" in head
     assert b"X-Amz-Date: 19700101T000001Z\r\n" in head
-    for etag in ("a\r\nx: y", "ü", None):
-        with pytest.raises(ValueError, match="no ETag"):
-            template.head("a", 0, "0" * 32, None, Condition(etag), now)
+    for etag in ("a\r\nx: y", "ü"):
+        with pytest.raises(NotFast, match="no ETag"):
+            etag_value(Condition(etag), quoted=True)
+    with pytest.raises(NotFast, match="no ETag"):
+        template.head("a", 0, "0" * 32, None, None, now)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=50))

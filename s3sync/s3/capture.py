@@ -23,7 +23,7 @@ from botocore.httpsession import URLLib3Session
 from .conditions import condition_arguments
 from .detached import with_session
 from .objects import MD5_METADATA
-from .signing import Captured, Moment, NotFast, Template
+from .signing import Captured, Moment, NotFast, Template, etag_value
 from .transfer import Condition, WriteParameters
 
 AWKWARD = " a+b%2F~'\"(ü日😀)/./..//&=?#;,@:$!*|<>\\\x01\x7f"
@@ -50,7 +50,8 @@ class _Probe:
         return sha256(self.body).hexdigest()
 
     def head_by(self, template: Template, now: Moment) -> bytes:
-        return template.head(self.key, len(self.body), self.md5.hex(), self.sha256, self.condition, now)
+        etag = etag_value(self.condition, quoted=True)
+        return template.head(self.key, len(self.body), self.md5.hex(), self.sha256, etag, now)
 
     def arguments(self, parameters: WriteParameters) -> dict[str, Any]:
         arguments = {**parameters.params, **condition_arguments(self.condition)}

@@ -31,8 +31,6 @@ TRANSIENT = THROTTLING | {
     "InternalError", "RequestTimeout", "500", "502", "504", "Unreachable", "OperationAborted", "WrongAnswer",
 }  # fmt: skip
 """Trouble that a later try may not meet."""
-STALE = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidToken"})
-"""The credentials were good, and are not any more."""
 
 
 class WrongAnswer(BotoCoreError):

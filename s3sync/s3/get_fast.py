@@ -18,7 +18,7 @@ from .capture import AWKWARD, EXPRESS, compare, credentials_of, session_of, unse
 from .fetching import SEGMENT, Declined, DeliverFetched, Facts, Get, Got, Missed
 from .keyed_wire import KeyedWire, Passed
 from .objects import MD5_METADATA
-from .signing import Captured, Moment, NotFast, Template
+from .signing import Captured, Moment, NotFast, Template, etag_value
 from .target import Target
 from .transfer import Condition
 from .wire import HEAD_LIMIT, Connection
@@ -38,7 +38,7 @@ class GetTemplate(Template):
 
     def head_of(self, obj: RemoteObject, now: Moment) -> bytes:
         """The whole head, with its empty line. Raises NotFast if the session token has come or gone."""
-        return self.head(obj.key, 0, _EMPTY[:32], _EMPTY, Condition(obj.etag), now)
+        return self.head(obj.key, 0, _EMPTY[:32], _EMPTY, etag_value(Condition(obj.etag), quoted=True), now)
 
 
 def capture_get(client: Any, bucket: str, probe: RemoteObject) -> GetTemplate:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from email.utils import parsedate_to_datetime
 
 LONGEST_PAUSE = 30.0
 """Seconds; whatever `Retry-After` says."""
@@ -58,6 +57,11 @@ class Pace:
         """Takes note that no more connections than these can be had just now."""
         self.limit = max(1.0, min(self.limit, float(limit)))
 
+    def lower(self, ceiling: int) -> None:
+        """Has to do with so many at most from now on."""
+        self._ceiling = min(self._ceiling, float(ceiling))
+        self.limit = min(self.limit, self._ceiling)
+
     def _judge(self, now: float) -> None:
         """Looks at the rate of a round trip; what brings no more twice in a row is taken back."""
         rate = self._answers / max(now - self._since, 1e-9)
@@ -90,4 +94,6 @@ def _pause(retry_after: str | None) -> float:
 
 
 def _until(date: str) -> float:
+    from email.utils import parsedate_to_datetime  # costs a process of its own more than all else here
+
     return parsedate_to_datetime(date).timestamp() - time.time()

@@ -70,6 +70,11 @@ class Pool:
     def put_back(self, connection: Connection) -> None:
         self._idle.append(connection)
 
+    def close_idle(self, number: int) -> None:
+        """Ends so many of the connections that are free, the coldest first."""
+        for connection in self._idle[:number]:
+            connection.close()
+
     def send(self, connection: Connection, job: tuple[object, ...], head: bytes, body: bytes) -> None:
         connection.job = job
         self.busy += 1

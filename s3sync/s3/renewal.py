@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.credentials import RefreshableCredentials
 
-from .errors import STALE
+from .answers import STALE
 from .hooks import Hooks
 from .target import Target
 

@@ -137,25 +137,28 @@ class Template:
         self._prefix = urlsplit(request.url).path.removesuffix(quote_key(key))
         self._canonical_text = self._canonical(request, values | {"host": request.host})
         self._head_text = self._written(request)
+        self._begin()
+
+    def _begin(self) -> None:
         self._moment: Moment | None = None
         self._canonical_now = self._head_now = ""
         self._inner = self._outer = sha256()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what belongs to a second: hashes that have begun can't go to another process."""
+        return {name: value for name, value in vars(self).items() if name not in _OF_A_MOMENT}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._begin()
+
     def head(
-        self,
-        key: str,
-        size: int,
-        md5_hex: str,
-        payload_sha256: str | None,
-        condition: Condition | None,
-        now: Moment,
-        *,
-        quote_etag: bool = True,
+        self, key: str, size: int, md5_hex: str, payload_sha256: str | None, etag: str | None, now: Moment
     ) -> bytes:
         """The whole head of one PUT, signed, with its empty line.
 
-        `payload_sha256` (hexadecimal) counts only where `signs_payload`. Raises NotFast if the credentials have gained
-        or lost a session token since the capture, ValueError for an ETag that no header can carry.
+        `payload_sha256` (hexadecimal) counts only where `signs_payload`; `etag` is the value of `If-Match`. Raises
+        NotFast if there is none, or if the credentials have gained or lost a session token since the capture.
         """
         if now is not self._moment:
             self._enter(now)
@@ -167,7 +170,9 @@ class Template:
             "sha": payload_sha256,
         }
         if self._has_etag:
-            fields["etag"] = _etag_value(condition, quote_etag)
+            if etag is None:
+                raise NotFast("no ETag for If-Match")
+            fields["etag"] = etag
         fields["signature"] = self._signature(self._canonical_now % fields)
         return (self._head_now % fields).encode()
 
@@ -221,6 +226,7 @@ class Template:
         return _MARKS.get(name) or _escape(_escape(value))
 
 
+_OF_A_MOMENT = frozenset({"_moment", "_canonical_now", "_head_now", "_inner", "_outer"})
 _MARKS = {
     "content-length": "%%(size)s",
     "content-md5": "%%(md5)s",
@@ -255,8 +261,11 @@ def _escape(value: str) -> str:
     return value.replace("%", "%%")
 
 
-def _etag_value(condition: Condition | None, quoted: bool) -> str:
+def etag_value(condition: Condition | None, quoted: bool) -> str | None:
+    """What `If-Match` says, if it is sent at all. Raises NotFast for an ETag that no header can carry."""
     etag = condition.if_match if condition else None
-    if etag is None or not _VISIBLE(etag):
-        raise ValueError(f"no ETag for If-Match: {etag!r}")
+    if etag is None:
+        return None
+    if not _VISIBLE(etag):
+        raise NotFast(f"no ETag for If-Match: {etag!r}")
     return f'"{etag}"' if quoted else etag

@@ -59,6 +59,8 @@ class Put:
     """Nobody has looked for the object: where the condition does not hold, the caller decides anew."""
     part_md5s: bytes = b""
     """Of the parts that the body goes up in, 16 bytes each."""
+    sha256: str | None = None
+    """Of the body, hexadecimal, if somebody has computed it already."""
 
 
 @dataclass(frozen=True, slots=True)

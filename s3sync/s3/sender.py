@@ -1,0 +1,163 @@
+"""The process that signs and sends for the fast engine; `lanes.Far` is its other end.
+
+It has a bare interpreter, knows nothing of Django or botocore, and gets all that it works with over one socket: where
+the server is, the templates of the requests, the credentials (which so stand in no argument and no file), the jobs.
+When that socket ends, it ends: nothing goes on without the process that asked for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import marshal
+import os
+import pickle
+import signal
+import socket
+from collections import deque
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+from .pace import Pace
+from .send_loop import SendLoop, Told
+
+_LENGTH = 4
+"""Bytes before each message that say how long it is."""
+_READ = 1024 * 1024
+_TOGETHER = 64
+"""Results that go back at once, at most ..."""
+_SOON = 0.002
+"""... or those of so many seconds: each message wakes a thread at the other end."""
+
+
+class Frames:
+    """Messages over a socket between two processes of one and the same program. Each end is used by one thread."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self.socket = end
+        self._read = bytearray()
+
+    def send(self, message: tuple[str, Any]) -> None:
+        """Sends one message of plain values. Raises OSError if nobody is there."""
+        self.socket.sendall(_framed(message))
+
+    def receive(self) -> Iterator[Any]:
+        """The messages that are complete after one more reading. Raises EOFError if there will be none any more."""
+        data = self.socket.recv(_READ)
+        if not data:
+            raise EOFError
+        self._read += data
+        start = 0
+        with memoryview(self._read) as view:
+            while len(view) - start >= _LENGTH:
+                end = start + _LENGTH + int.from_bytes(view[start : start + _LENGTH], "big")
+                if end > len(view):
+                    break
+                yield marshal.loads(view[start + _LENGTH : end])
+                start = end
+        del self._read[:start]
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+def _framed(message: tuple[str, Any]) -> bytes:
+    data = marshal.dumps(message)
+    return len(data).to_bytes(_LENGTH, "big") + data
+
+
+class Sender:
+    """Runs a `SendLoop` for the process at the other end."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._frames = Frames(end)
+        self._loop = asyncio.SelectorEventLoop()
+        self._credentials: Any = None
+        self._templates: dict[int, Any] = {}
+        self._results: list[Told] = []
+        self._unsent: deque[memoryview] = deque()
+        self._soon = False
+        self._send: SendLoop
+
+    def run(self) -> None:
+        """Works until the other end has gone."""
+        end = self._frames.socket
+        kind, payload = next(message for message in self._until_complete())
+        assert kind == "setup"
+        origin, start, ceiling = pickle.loads(payload)
+        self._send = SendLoop(
+            self._loop, Pace(start, ceiling), credentials=lambda: self._credentials, tell=self._tell
+        )  # fmt: skip
+        self._send.pool.origin = origin
+        end.setblocking(False)
+        self._loop.add_reader(end, self._hear)
+        self._say(("ready", None))
+        self._send.run()
+
+    def _until_complete(self) -> Iterator[Any]:
+        while True:
+            yield from self._frames.receive()
+
+    def _hear(self) -> None:
+        try:
+            for kind, payload in self._frames.receive():
+                self._obey(kind, payload)
+        except (OSError, EOFError):
+            os._exit(0)
+
+    def _obey(self, kind: str, payload: Any) -> None:
+        if kind == "jobs":
+            templates = self._templates
+            self._send.inbox.extend((job[0], templates[job[1]], *job[2:]) for job in payload)
+            self._send.pump()
+        elif kind == "template":
+            self._templates[payload[0]] = pickle.loads(payload[1])
+        elif kind == "credentials":
+            access_key, secret_key, token = payload
+            self._credentials = SimpleNamespace(access_key=access_key, secret_key=secret_key, token=token)
+        elif kind == "cancel":
+            self._send.cancel()
+
+    def _tell(self, results: list[Told]) -> None:
+        self._results += results
+        if len(self._results) >= _TOGETHER:
+            self._report()
+        elif not self._soon:
+            self._soon = True
+            self._loop.call_later(_SOON, self._report)
+
+    def _report(self) -> None:
+        self._soon = False
+        results, self._results = self._results, []
+        error, self._send.error = self._send.error, None
+        if results or error:
+            self._say(("told", (results, self._send.requests, self._send.degraded, error)))
+
+    def _say(self, message: tuple[str, Any]) -> None:
+        self._unsent.append(memoryview(_framed(message)))
+        if len(self._unsent) == 1:
+            self._write()
+
+    def _write(self) -> None:
+        """Never waits: the other end may be writing to us, and wait for our reading."""
+        end = self._frames.socket
+        while self._unsent:
+            try:
+                sent = end.send(self._unsent[0])
+            except BlockingIOError:
+                self._loop.add_writer(end, self._write)
+                return
+            except OSError:
+                os._exit(0)
+            rest = self._unsent.popleft()[sent:]
+            if rest:
+                self._unsent.appendleft(rest)
+        self._loop.remove_writer(end)
+
+
+def main(number: int) -> None:
+    """The whole process. `number` is the descriptor of its end of the socket."""
+    # Signals for the whole group are for the process that asked: it tells us, or goes and ends the socket.
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(each, signal.SIG_IGN)
+    Sender(socket.socket(fileno=number)).run()
