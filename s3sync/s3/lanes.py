@@ -28,7 +28,7 @@ from .wire import Origin
 
 logger = logging.getLogger(__name__)
 
-_BATCH_BYTES = 1024 * 1024
+_BATCH_BYTES = 256 * 1024
 _NAP = 0.001
 """Seconds. As long does the lane's thread leave the interpreter to others before it looks again: to wake it for every
 single object would cost more than the object."""
@@ -60,7 +60,7 @@ class Lane:
                 etag = etag_value(put.condition, quoted)
             except NotFast:
                 template = None
-        return self._number, template, put.key, put.md5, put.sha256, etag, put.body or b"", put.assumed
+        return self._number, template, put.key, put.md5, put.sha256, etag, put.assumed, put.body or b""
 
     def _tell(self, results: list[Told]) -> None:
         for result in results:
@@ -180,7 +180,7 @@ class Far(Lane):
                 self._close_wake()
                 raise
         self._frames = sender.Frames(ours)
-        self._frames.send(("setup", pickle.dumps((origin, start, ceiling))))
+        self._frames.send("setup", pickle.dumps((origin, start, ceiling)))
         self._thread = threading.Thread(target=self._run, name="s3sync-far", daemon=True)
         self._thread.start()
 
@@ -239,24 +239,27 @@ class Far(Lane):
             if order == "cancel":
                 waiting, self._outbox = self._outbox, deque()
                 self._tell([(job[0], "cancelled", "", None) for job in waiting])
-            self._frames.send((order, None))
+            self._frames.send(order, None)
         if self._outbox and not (self.ready and self._may_begin()):
             return
         while self._outbox:
             self._renew()
-            batch, size = [], 0
+            batch: list[Any] = []
+            bodies: list[bytes] = []
+            size = 0
             while self._outbox and size < _BATCH_BYTES:
-                job = self._outbox.popleft()
-                size += len(job[6])
-                batch.append((job[0], self._number_of(job[1]), *job[2:]))
-            self._frames.send(("jobs", batch))
+                number, template, *others, body = self._outbox.popleft()
+                size += len(body)
+                batch.append((number, self._number_of(template), *others))
+                bodies.append(body)
+            self._frames.send("jobs", batch, bodies)
 
     def _number_of(self, template: Template) -> int:
         """What stands for a template; the first time, the template goes before."""
         number = id(template)
         if number not in self._templates:
             self._templates[number] = template  # kept, so that the number stays its own
-            self._frames.send(("template", (number, pickle.dumps(template))))
+            self._frames.send("template", (number, pickle.dumps(template)))
         return number
 
     def _renew(self) -> None:
@@ -272,7 +275,7 @@ class Far(Lane):
         secrets = Secrets(found.access_key, found.secret_key, found.token)
         if secrets != self._known:
             self._known = secrets
-            self._frames.send(("credentials", (secrets.access_key, secrets.secret_key, secrets.token)))
+            self._frames.send("credentials", (secrets.access_key, secrets.secret_key, secrets.token))
 
     def _listen(self) -> None:
         """Waits for answers, or for something to send; naps in between, so that there is a batch of either."""
@@ -284,7 +287,7 @@ class Far(Lane):
         if self._wake_read in readable:
             self._wake_read.recv(4096)
         if self._frames.socket in readable:
-            for kind, payload in self._frames.receive():
+            for kind, payload, _ in self._frames.receive():
                 self._hear(kind, payload)
         time.sleep(_NAP)
 

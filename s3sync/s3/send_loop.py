@@ -28,9 +28,9 @@ NO_VERDICT = ("429", "503", "cancelled", "not-fast", "stale")
 THROTTLED = (429, 503)
 INTERNAL = "an unexpected error"
 
-Job = tuple[int, Any, str, str, "str | None", "str | None", bytes, bool]
-"""Number, template, key, MD5 (hexadecimal), SHA-256 (hexadecimal, if it is known already), `If-Match`'s value, body,
-and whether 412 is an answer that was reckoned with. The template is None where there is none."""
+Job = tuple[int, Any, str, str, "str | None", "str | None", bool, bytes]
+"""Number, template, key, MD5 (hexadecimal), SHA-256 (hexadecimal, if it is known already), `If-Match`'s value, whether
+412 is an answer that was reckoned with, and the body. The template is None where there is none."""
 Told = tuple[int, str, str, "str | None"]
 """Number; "" for what is stored, `answers.DENIED`, or why it is handed over; the ETag or a message; the encryption."""
 
@@ -124,7 +124,7 @@ class SendLoop:
         try:
             if connection is None:
                 raise NotFast("its shape was not proven")
-            head, body = self._head(job), job[6]
+            head, body = self._head(job), job[7]
             self.pool.send(connection, (job, time.monotonic()), head, body)
             self.requests += 1
             if self._rest is not None:
@@ -139,7 +139,7 @@ class SendLoop:
             self._collapse(error)
 
     def _head(self, job: Job) -> bytes:
-        _, template, key, md5_hex, digest, etag, body, _ = job
+        _, template, key, md5_hex, digest, etag, _, body = job
         if digest is None and template.signs_payload:
             digest = sha256(body).hexdigest()
         assert isinstance(template, Template)
@@ -198,7 +198,7 @@ class SendLoop:
         result: tuple[str, str, str | None] = "internal", "", None
         try:
             result = told(connection.status, connection.headers, connection.body)
-            self._learn(result[0], job[7], connection, sent_at)
+            self._learn(result[0], job[6], connection, sent_at)
         finally:  # an exception goes on to `_on_exception`
             self._tell([(job[0], *result)])
         if self._most is not None:

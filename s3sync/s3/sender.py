@@ -14,7 +14,7 @@ import pickle
 import signal
 import socket
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,6 +24,9 @@ from .send_loop import SendLoop, Told
 _LENGTH = 4
 """Bytes before each message that say how long it is."""
 _READ = 1024 * 1024
+_ROOM = 64 * 1024
+_MOST_PARTS = 512
+"""Buffers of one system call; POSIX promises 16, Linux and macOS take 1,024."""
 _TOGETHER = 64
 """Results that go back at once, at most ..."""
 _SOON = 0.002
@@ -31,38 +34,70 @@ _SOON = 0.002
 
 
 class Frames:
-    """Messages over a socket between two processes of one and the same program. Each end is used by one thread."""
+    """Messages over a socket between two processes of one and the same program. Each end is used by one thread.
+
+    A message is a tuple of plain values; what is large stands behind it as it is, and only its sizes within.
+    """
 
     def __init__(self, end: socket.socket) -> None:
         self.socket = end
-        self._read = bytearray()
+        self._buffer = bytearray(_READ)
+        self._start = self._end = 0
 
-    def send(self, message: tuple[str, Any]) -> None:
-        """Sends one message of plain values. Raises OSError if nobody is there."""
-        self.socket.sendall(_framed(message))
+    def send(self, kind: str, payload: Any, bodies: Sequence[bytes] = ()) -> None:
+        """Sends one message; waits as long as it takes. Raises OSError if nobody is there."""
+        parts: list[bytes | memoryview] = [framed(kind, payload, [len(body) for body in bodies]), *bodies]
+        while parts:
+            sent = self.socket.sendmsg(parts[:_MOST_PARTS])
+            while parts and sent >= len(parts[0]):
+                sent -= len(parts.pop(0))
+            if sent:
+                parts[0] = memoryview(parts[0])[sent:]
 
-    def receive(self) -> Iterator[Any]:
+    def receive(self) -> Iterator[tuple[str, Any, list[bytes]]]:
         """The messages that are complete after one more reading. Raises EOFError if there will be none any more."""
-        data = self.socket.recv(_READ)
-        if not data:
-            raise EOFError
-        self._read += data
-        start = 0
-        with memoryview(self._read) as view:
-            while len(view) - start >= _LENGTH:
-                end = start + _LENGTH + int.from_bytes(view[start : start + _LENGTH], "big")
-                if end > len(view):
+        with memoryview(self._buffer) as view:
+            read = self.socket.recv_into(view[self._end :])
+            if not read:
+                raise EOFError
+            self._end += read
+            wanted = 0
+            while self._end - self._start >= _LENGTH:
+                begin = self._start + _LENGTH
+                size = begin + int.from_bytes(view[self._start : begin], "big")
+                wanted = size - self._start
+                if size > self._end:
                     break
-                yield marshal.loads(view[start + _LENGTH : end])
-                start = end
-        del self._read[:start]
+                kind, payload, sizes = marshal.loads(view[begin:size])
+                wanted += sum(sizes)
+                if self._start + wanted > self._end:
+                    break
+                bodies = []
+                for length in sizes:
+                    bodies.append(bytes(view[size : size + length]))
+                    size += length
+                self._start, wanted = size, 0
+                yield kind, payload, bodies
+        self._make_room(wanted)
+
+    def _make_room(self, wanted: int) -> None:
+        """For the rest of a message that has come in part, and is `wanted` bytes long as far as that is known."""
+        if self._start == self._end:
+            self._start = self._end = 0
+        elif len(self._buffer) - self._start < max(wanted, _ROOM):
+            rest = self._buffer[self._start : self._end]
+            if wanted + _ROOM > len(self._buffer):
+                self._buffer = bytearray(2 * wanted)
+            self._buffer[: len(rest)] = rest
+            self._start, self._end = 0, len(rest)
 
     def close(self) -> None:
         self.socket.close()
 
 
-def _framed(message: tuple[str, Any]) -> bytes:
-    data = marshal.dumps(message)
+def framed(kind: str, payload: Any, sizes: Sequence[int] = ()) -> bytes:
+    """A message as it goes over the socket, but for its bodies."""
+    data = marshal.dumps((kind, payload, list(sizes)))
     return len(data).to_bytes(_LENGTH, "big") + data
 
 
@@ -82,7 +117,7 @@ class Sender:
     def run(self) -> None:
         """Works until the other end has gone."""
         end = self._frames.socket
-        kind, payload = next(message for message in self._until_complete())
+        kind, payload, _ = next(self._until_complete())
         assert kind == "setup"
         origin, start, ceiling = pickle.loads(payload)
         self._send = SendLoop(
@@ -91,24 +126,25 @@ class Sender:
         self._send.pool.origin = origin
         end.setblocking(False)
         self._loop.add_reader(end, self._hear)
-        self._say(("ready", None))
+        self._say("ready", None)
         self._send.run()
 
-    def _until_complete(self) -> Iterator[Any]:
+    def _until_complete(self) -> Iterator[tuple[str, Any, list[bytes]]]:
         while True:
             yield from self._frames.receive()
 
     def _hear(self) -> None:
         try:
-            for kind, payload in self._frames.receive():
-                self._obey(kind, payload)
+            for kind, payload, bodies in self._frames.receive():
+                self._obey(kind, payload, bodies)
         except (OSError, EOFError):
             os._exit(0)
 
-    def _obey(self, kind: str, payload: Any) -> None:
+    def _obey(self, kind: str, payload: Any, bodies: list[bytes]) -> None:
         if kind == "jobs":
             templates = self._templates
-            self._send.inbox.extend((job[0], templates[job[1]], *job[2:]) for job in payload)
+            for (number, template, *others), body in zip(payload, bodies, strict=True):
+                self._send.inbox.append((number, templates[template], *others, body))
             self._send.pump()
         elif kind == "template":
             self._templates[payload[0]] = pickle.loads(payload[1])
@@ -131,10 +167,10 @@ class Sender:
         results, self._results = self._results, []
         error, self._send.error = self._send.error, None
         if results or error:
-            self._say(("told", (results, self._send.requests, self._send.degraded, error)))
+            self._say("told", (results, self._send.requests, self._send.degraded, error))
 
-    def _say(self, message: tuple[str, Any]) -> None:
-        self._unsent.append(memoryview(_framed(message)))
+    def _say(self, kind: str, payload: Any) -> None:
+        self._unsent.append(memoryview(framed(kind, payload)))
         if len(self._unsent) == 1:
             self._write()
 
