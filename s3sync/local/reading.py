@@ -69,23 +69,52 @@ def read(
     Bytes are kept in memory if there are at most `keep` of them. Raises OSError (also FileNotFoundError), `NotRegular`,
     `Restless` if the file was written to during three readings, or `Interrupted` once `stop` says so.
     """
-    for _ in range(_TRIES):
-        # A link put in the file's place, a FIFO or a device must neither lead elsewhere nor block.
-        descriptor = os.open(file.path, _FLAGS)
-        before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode):
-            os.close(descriptor)
-            raise NotRegular(file.name)
-        if render is None and before.st_size <= keep and not part_sizes and not checksums:
-            reading, after = _read_small(file, descriptor, before)
-        else:
-            with os.fdopen(descriptor, "rb", buffering=0) as stream:
-                reading = _read_open(file, stream, before, render, keep, part_sizes, checksums, stop)
-                after = os.fstat(descriptor)
+    tries = _TRIES
+    if render is None and file.size <= keep and not part_sizes and not checksums:
+        if (reading := _read_at_once(file, keep)) is not None:
+            return reading
+        tries -= 1
+    for _ in range(tries):
+        descriptor, before = _open(file)
+        with os.fdopen(descriptor, "rb", buffering=0) as stream:
+            reading = _read_open(file, stream, before, render, keep, part_sizes, checksums, stop)
+            after = os.fstat(descriptor)
         if _is_same(before, after) and (render is not None or reading.digest.size == after.st_size):
             return reading
         reading.discard()
     raise Restless(file.name)
+
+
+def _read_at_once(file: LocalFile, limit: int) -> Reading | None:
+    """The file's bytes and their digest, without a stream object, which is half of what a small file costs.
+
+    None if it holds more than `limit` bytes, or was written to meanwhile: then `read` it. Raises what that raises. Any
+    thread may call.
+    """
+    descriptor, before = _open(file)
+    size = before.st_size
+    try:
+        if size > limit:
+            return None
+        data = os.read(descriptor, size + 1)  # one more, to see a file that has grown
+        while len(data) < size and (more := os.read(descriptor, size + 1 - len(data))):
+            data += more
+        after = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    if len(data) != after.st_size or not _is_same(before, after):
+        return None
+    return Reading(_as_of(file, before), Digest(len(data), _md5(data)), data, file.path)
+
+
+def _open(file: LocalFile) -> tuple[int, os.stat_result]:
+    # A link put in the file's place, a FIFO or a device must neither lead elsewhere nor block.
+    descriptor = os.open(file.path, _FLAGS)
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise NotRegular(file.name)
+    return descriptor, status
 
 
 def head(file: LocalFile, size: int) -> bytes:
@@ -130,21 +159,10 @@ def _is_same(before: os.stat_result, after: os.stat_result) -> bool:
     return before.st_ctime_ns == after.st_ctime_ns or before.st_nlink != after.st_nlink
 
 
-def _read_small(file: LocalFile, descriptor: int, status: os.stat_result) -> tuple[Reading, os.stat_result]:
-    """The common case, without a stream object: it is half of what a small file costs. Closes the descriptor."""
-    try:
-        wanted = status.st_size + 1  # one more, to see a file that has grown
-        data = os.read(descriptor, wanted)
-        while len(data) < status.st_size and (more := os.read(descriptor, wanted - len(data))):
-            data += more
-        after = os.fstat(descriptor)
-    finally:
-        os.close(descriptor)
-    return Reading(_as_of(file, status), Digest(len(data), _md5(data)), data, file.path), after
-
-
 def _as_of(file: LocalFile, status: os.stat_result) -> LocalFile:
-    return LocalFile(file.name, file.path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    if file[2:] == (found := (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)):
+        return file
+    return LocalFile(file.name, file.path, *found)
 
 
 def _read_open(

@@ -55,6 +55,8 @@ class FastEngine:
         """
         self.quote_etags = True
         """False for servers that want the ETag of `If-Match` bare (Ceph RGW 16)."""
+        self.signs_payload = False
+        """Whether requests were seen that name the SHA-256 of their body."""
         self._client, self._bucket, self._deliver_to, self._probing = client, bucket, deliver, probing
         self._templates: dict[tuple[WriteParameters, str, bool], Template | str] = {}
         self._parameters: set[WriteParameters] = set()
@@ -173,4 +175,5 @@ class FastEngine:
                 self._near.loop.pool.origin = self._origin = Origin.of(self._client, template.url)
         except NotFast as reason:
             return str(reason)
+        self.signs_payload = self.signs_payload or template.signs_payload
         return template if self._origin.is_for(template.url) else "its requests go to another server"

@@ -60,7 +60,7 @@ class Put:
     part_md5s: bytes = b""
     """Of the parts that the body goes up in, 16 bytes each."""
     sha256: str | None = None
-    """Of the body, hexadecimal, if somebody has computed it already."""
+    """Of the body, 64 hexadecimal digits, where somebody has computed it already."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,11 @@ class Uploader:
         return "boto3" if self.fast is None or (self.why_not_fast and not self.fast.requests) else "fast"
 
     @property
+    def signs_payload(self) -> bool:
+        """Whether requests of the fast engine name the SHA-256 of their body, as far as is known yet. Any thread."""
+        return self.fast is not None and self.fast.signs_payload
+
+    @property
     def full(self) -> bool:
         """Whether as much is under way as memory and good manners allow."""
         return self.count >= self._window or self.bytes >= WINDOW_BYTES

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 from ..core.comparison import Action, Reason
@@ -18,29 +16,18 @@ from ..local.state import State
 from ..s3.errors import DOWN, NO_RETRY_MENDS, Trouble, writing
 from ..s3.target import Target
 from ..s3.transfer import Completion, Condition, Put, Refused, Stored
-from ..s3.uploader import FAST_LIMIT, Replaced, Uploader
+from ..s3.uploader import WINDOW_BYTES, Replaced, Uploader
+from .bodies import Bodies, Got, Ticket
 from .desk import Desk
 from .failures import file_failure, remote_failure
 from .jobs import Job, settle_without_upload
 from .run import Run
 
 _TRIES = 3
-_READERS = 4
 _MANY = 64  # objects under way that are worth being collected in batches
 _NEW = Condition()
 _MIXED = Fingerprint(-1, "0" * 32)
 """Of an object that holds neither what a file held before nor what it holds now."""
-
-
-@dataclass(slots=True)
-class _Ticket:
-    """What an upload has to remember."""
-
-    job: Job
-    reading: reading.Reading
-    tries: int
-    multipart_etag: str | None = None
-    part_md5s: bytes = b""
 
 
 class Uploads:
@@ -52,14 +39,13 @@ class Uploads:
     ) -> None:  # fmt: skip
         self._run, self._target, self._state, self._desk = run, target, state, desk
         self._stored, self._conditional = stored, conditional
-        self.uploader = make_uploader(deliver=partial(desk.post, self._completed), progress=self._sent)
-        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="s3sync-read")
-        self._threshold = target.transfer_config.multipart_threshold
+        self.uploader = make_uploader(deliver=desk.tray(self._completed).add, progress=self._sent)
+        self._bodies = Bodies(
+            target, desk, self._got, stop=run.is_over, needs_sha256=lambda: self.uploader.signs_payload
+        )
         self.reconsider: Callable[[Job, Mapping[str, Any] | None], None] | None = None
         """Decides anew on what was assumed of an object and does not hold; gets what a HEAD said, if one was asked."""
-        self._in_memory = min(FAST_LIMIT, self._threshold - 1)
         self._in_parts = not target.saves_itself
-        self._reading = 0
         self._streamed = 0
         self._lock = threading.Lock()
 
@@ -85,13 +71,13 @@ class Uploads:
 
     def ease(self) -> None:
         """Waits while as much is under way as the window allows."""
-        while (self.uploader.full or self._reading >= 2 * _READERS) and self._desk_has_work():
+        while self._is_full and self._desk_has_work():
             pass
 
     def finish(self) -> None:
         """Waits until nothing is under way; on the way out of an interrupted run, gives up what can be given up."""
         cancelled = False
-        while self.uploader.count or self._reading:
+        while self.uploader.count or self._bodies.count:
             if self._run.stopping and not cancelled:
                 cancelled = True
                 self.uploader.cancel()
@@ -99,15 +85,20 @@ class Uploads:
 
     def close(self) -> None:
         """Ends threads and connections."""
-        self._readers.shutdown(wait=True, cancel_futures=True)
+        self._bodies.close()
         self.uploader.close()
+
+    @property
+    def _is_full(self) -> bool:
+        uploader, bodies = self.uploader, self._bodies
+        return uploader.full or bodies.full or uploader.bytes + bodies.bytes >= WINDOW_BYTES
 
     def _desk_has_work(self) -> bool:
         if self.uploader.count >= _MANY:
             self._desk.gather(self.uploader.count // 2, 0.02)
         self._desk.work(0.2)
         self._moved()
-        return bool(self.uploader.count or self._reading)
+        return bool(self.uploader.count or self._bodies.count)
 
     def _moved(self) -> None:
         with self._lock:
@@ -120,64 +111,29 @@ class Uploads:
             self._streamed += amount
 
     def _begin(self, job: Job, tries: int) -> None:
-        """Small files are read here and now, large ones by a thread, as they have to be hashed as a whole first."""
-        if job.pair.file.size <= FAST_LIMIT:
-            try:
-                ticket = self._ticket(job, tries)
-            except Exception as error:  # noqa: BLE001  a storage's own rendering may raise anything
-                self._got((job, error))
-            else:
-                self._got(ticket)
+        got = self._bodies.fetch(job, tries)
+        if isinstance(got, Ticket):
+            self.uploader.submit(self._put(got))
+        elif got is not None:
+            self._not_read(*got)
+
+    def _got(self, got: Got) -> None:
+        """A thread has read a file: the run may have been told to stop since it was asked to."""
+        if not isinstance(got, Ticket):
+            self._not_read(*got)
+        elif self._run.stopping:
+            got.reading.discard()
+            self._not_tried(got.job)
         else:
-            self._reading += 1
-            self._readers.submit(self._read_large, job, tries)
+            self.uploader.submit(self._put(got))
 
-    def _read_large(self, job: Job, tries: int) -> None:
-        """Runs in a worker, so whatever happens is handed on."""
-        ticket: _Ticket | tuple[Job, Exception]
-        try:
-            ticket = self._ticket(job, tries)
-        except Exception as error:  # noqa: BLE001  a storage's own rendering may raise anything
-            ticket = job, error
-        self._desk.post(self._got_large, ticket)
-
-    def _ticket(self, job: Job, tries: int) -> _Ticket:
-        """One reading for the digest, and for the ETag of an upload in parts."""
-        threshold, stop, in_parts = self._threshold, self._run.is_over, self._in_parts
-        render, file = job.rendering.render, job.pair.file
-        sizes = (self._target.part_size_for(file.size),) if in_parts and not render and file.size >= threshold else ()
-        read = reading.read(file, render=render, keep=self._in_memory, part_sizes=sizes, stop=stop)
-        digest = read.digest
-        if in_parts and not digest.multipart and read.digest.size >= threshold:
-            rendered, size = read.file._replace(path=read.path), self._target.part_size_for(read.digest.size)
-            try:
-                digest = reading.read(rendered, keep=0, part_sizes=(size,), stop=stop).digest
-            except Exception:
-                read.discard()
-                raise
-        if not digest.multipart:
-            return _Ticket(job, read, tries)
-        return _Ticket(job, read, tries, next(iter(digest.multipart.values())), next(iter(digest.parts.values())))
-
-    def _got_large(self, ticket: _Ticket | tuple[Job, Exception]) -> None:
-        self._reading -= 1
-        self._got(ticket)
-
-    def _got(self, ticket: _Ticket | tuple[Job, Exception]) -> None:
-        if isinstance(ticket, tuple):
-            job, error = ticket
-            if isinstance(error, reading.Interrupted):
-                self._not_tried(job)
-                return
+    def _not_read(self, job: Job, error: Exception) -> None:
+        if isinstance(error, reading.Interrupted):
+            self._not_tried(job)
+        else:
             self._failed_to_read(job, file_failure(job.pair.file.name, error))
-            return
-        if self._run.stopping:
-            ticket.reading.discard()
-            self._not_tried(ticket.job)
-            return
-        self.uploader.submit(self._put(ticket))
 
-    def _put(self, ticket: _Ticket) -> Put:
+    def _put(self, ticket: Ticket) -> Put:
         job, read = ticket.job, ticket.reading
         digest, if_match = read.digest, job.decision.if_match
         condition = (_NEW if if_match is None else Condition(if_match)) if self._conditional else None
@@ -186,37 +142,45 @@ class Uploads:
             job.key, job.rendering.parameters, digest.size, digest.md5, None if own else read.data,
             read.file.path if own else read.path, condition, job.pair.file.name, ticket.multipart_etag,
             not self._target.etags_are_md5 and not own,  # where an ETag tells nothing, our metadata does
-            ticket, job.pair.assumed, ticket.part_md5s,
+            ticket, job.pair.assumed, ticket.part_md5s, ticket.sha256,
         )  # fmt: skip
 
-    def _completed(self, completion: Completion) -> None:
-        result = self.uploader.settle(completion)
-        if isinstance(result, Stored):
-            self._store(result)
-        elif result is not None:
-            self._refuse(result)
+    def _completed(self, completions: list[Completion]) -> None:
+        """Takes what the engines have delivered since the last time."""
+        settle = self.uploader.settle
+        for completion in completions:
+            result = settle(completion)
+            if isinstance(result, Stored):
+                self._store(result)
+            elif result is not None:
+                self._refuse(result)
+        self._moved()
 
     def _store(self, stored: Stored) -> None:
         put, ticket = stored.put, stored.put.ticket
         read, job = ticket.reading, ticket.job
         self._run.upload_succeeded()
-        if put.body is None and _was_touched(put):
-            try:
-                stored, is_whole = self.uploader.look_again(stored)
-            except Replaced:
-                self._refuse(Refused(put, "PreconditionFailed", 412, "it was replaced at once", conflict=True))
-                return
-            if not is_whole:
-                self._mixed(put, stored.etag, put.size if stored.size is None else stored.size)
-                return
-        read.discard()
+        if put.body is None:
+            if _was_touched(put):
+                try:
+                    stored, is_whole = self.uploader.look_again(stored)
+                except Replaced:
+                    self._refuse(Refused(put, "PreconditionFailed", 412, "it was replaced at once", conflict=True))
+                    return
+                if not is_whole:
+                    self._mixed(put, stored.etag, put.size if stored.size is None else stored.size)
+                    return
+            read.discard()
         size = put.size if stored.size is None else stored.size
         fingerprint = read.digest.fingerprint
         self._state.remember_known(put.key, Known(stored.etag, size, fingerprint))
         self._state.remember_fingerprint(read.file, job.rendering.encoding, fingerprint)
         if self._stored is not None:
             self._stored(put.key, stored.etag, size)
-        self._progressed(put)
+        progress = self._run.progress
+        progress.files_done += 1
+        if put.multipart_etag is None:  # else its bytes were counted as they went
+            progress.bytes_done += put.size
         if not self._run.wants_uploads:
             self._run.count_upload(put.size)
             return
@@ -239,14 +203,6 @@ class Uploads:
             self._begin(job, tries)
         else:
             self._failed_to_read(job, file_failure(put.name, reading.Restless(put.name)))
-
-    def _progressed(self, put: Put) -> None:
-        progress = self._run.progress
-        progress.files_done += 1
-        if put.multipart_etag is None:
-            progress.bytes_done += put.size
-        if not progress.files_done % 64:
-            self._moved()
 
     def _refuse(self, refused: Refused) -> None:
         put, job = refused.put, refused.put.ticket.job
