@@ -182,6 +182,7 @@ class SendLoop:
     # What the connections tell (pool.Listener)
 
     def opened(self) -> None:
+        self._close_surplus()
         self.pump()
 
     def unreachable(self, error: BaseException) -> None:
@@ -201,8 +202,7 @@ class SendLoop:
             self._learn(result[0], job[6], connection, sent_at)
         finally:  # an exception goes on to `_on_exception`
             self._tell([(job[0], *result)])
-        if self._most is not None:
-            self._close_surplus()
+        self._close_surplus()
         self.pump()
 
     def _learn(self, code: str, assumed: bool, connection: Connection, sent_at: float) -> None:
