@@ -23,9 +23,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3sync.s3.capture import capture, condition_arguments, credentials_of
+from s3sync.s3.session_origin import is_for, origin_of
 from s3sync.s3.signing import Moment, NotFast, Template, etag_value, quote_key
 from s3sync.s3.transfer import Condition, WriteParameters
-from s3sync.s3.wire import Origin
 
 PER_CALL = {"amz-sdk-invocation-id", "amz-sdk-request", "expect"}
 ACCESS_POINT = "arn:aws:s3:eu-west-1:123456789012:accesspoint/mine"
@@ -342,22 +342,22 @@ def test_proxies_of_the_environment(
     client = make_client(endpoint_url=url)
     if proxied:
         with pytest.raises(NotFast, match="proxy"):
-            Origin.of(client, url)
+            origin_of(client, url)
     else:
-        assert Origin.of(client, url).host == "s3.internal"
+        assert origin_of(client, url).host == "s3.internal"
 
 
 def test_origins() -> None:
     """Config proxies and client certificates are refused; addresses and time limits are the client's."""
     with pytest.raises(NotFast, match="proxy"):
-        Origin.of(make_client(proxies={"https": "http://proxy:3128"}), "https://s3.internal")
+        origin_of(make_client(proxies={"https": "http://proxy:3128"}), "https://s3.internal")
     with pytest.raises(NotFast, match="certificate"):
-        Origin.of(make_client(client_cert="/nowhere.pem"), "https://s3.internal")
+        origin_of(make_client(client_cert="/nowhere.pem"), "https://s3.internal")
     client = make_client(connect_timeout=3, read_timeout=7.5)
-    origin = Origin.of(client, "http://[::1]:9000/b/k")
+    origin = origin_of(client, "http://[::1]:9000/b/k")
     assert ("::1", 9000, None, 3.0, 7.5) == (
         origin.host, origin.port, origin.tls, origin.connect_timeout, origin.read_timeout
     )  # fmt: skip
-    assert origin.is_for("http://[::1]:9000/other")
-    assert not origin.is_for("https://[::1]:9000/other")
-    assert Origin.of(client, "https://h/k").port == 443
+    assert is_for(origin, "http://[::1]:9000/other")
+    assert not is_for(origin, "https://[::1]:9000/other")
+    assert origin_of(client, "https://h/k").port == 443

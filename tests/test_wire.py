@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
+import itertools
+import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s3sync.s3.wire import BODY_KEPT, BODY_LIMIT, CHUNK, HEAD_LIMIT, Connection
+from s3sync.s3.reactor import READ, Reactor
+from s3sync.s3.wire import BODY_KEPT, BODY_LIMIT, HEAD_LIMIT, Connection, Line
 from tests.scripted import OK, Scripted, Talk, answer, once, saying, scripted
 
+PATIENCE = 5.0
 DENIED = b"<Error><Code>AccessDenied</Code></Error>"
 
 
@@ -26,56 +30,71 @@ class Notes:
     heard: list[str] = field(default_factory=list)
     answers: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
     reusable: list[bool] = field(default_factory=list)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def answered(self, connection: Connection) -> None:
         self.heard.append("answered")
         self.answers.append((connection.status, dict(connection.headers), bytes(connection.body)))
         self.reusable.append(connection.reusable)
-        self.changed.set()
 
     def broke(self, connection: Connection, code: str) -> None:
         self.heard.append(code)
-        self.changed.set()
 
     def closed(self, connection: Connection) -> None:
         self.heard.append("closed")
-        self.changed.set()
-
-    async def hear(self, count: int) -> None:
-        async with asyncio.timeout(20) if hasattr(asyncio, "timeout") else _Forever():
-            while len(self.heard) < count:
-                self.changed.clear()
-                await self.changed.wait()
 
 
-class _Forever:
-    """Python 3.10 has no asyncio.timeout."""
+class Wired:
+    """A loop with one connection, which goes on for as long as a test wants to hear something."""
 
-    async def __aenter__(self) -> None: ...
-    async def __aexit__(self, *_: object) -> None: ...
+    def __init__(self, loop: Reactor, line: Line) -> None:
+        self.loop, self.notes = loop, Notes()
+        self.connection = Connection(loop, line, self.notes, memoryview(bytearray(4096)))
+
+    def until(self, done: Callable[[], bool]) -> None:
+        limit = time.monotonic() + PATIENCE
+
+        def look() -> None:
+            assert time.monotonic() < limit, self.notes.heard
+            if done():
+                self.loop.stop()
+            else:
+                self.loop.call_later(0.002, look)
+
+        self.loop.call_soon(look)
+        self.loop.run_forever()
+
+    def hear(self, count: int) -> None:
+        self.until(lambda: len(self.notes.heard) >= count)
+
+
+@contextmanager
+def wired(port: int) -> Iterator[Wired]:
+    """One connection to a server of this machine."""
+    loop, sock = Reactor(), socket.create_connection(("127.0.0.1", port))
+    sock.setblocking(False)
+    try:
+        wire = Wired(loop, Line(sock))
+        yield wire
+        wire.connection.close()
+    finally:
+        sock.close()
+        loop.close()
 
 
 def exchange(
-    script: Callable[[Talk], None], *bodies: bytes, then: Callable[[Notes, Connection], Any] | None = None
+    script: Callable[[Talk], None], *bodies: bytes, then: Callable[[Wired], Any] | None = None
 ) -> tuple[Notes, Scripted]:
     """Sends bodies over one connection, each after the answer to the one before."""
-
-    async def run(port: int) -> Notes:
-        notes = Notes()
-        connection = Connection(notes, memoryview(bytearray(4096)))
-        await asyncio.get_running_loop().create_connection(lambda: connection, "127.0.0.1", port)
+    with scripted(script) as server, wired(server.port) as wire:
         for number, body in enumerate(bodies, start=1):
-            connection.send(f"PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: {len(body)}\r\n\r\n".encode(), body)
-            await notes.hear(number)
+            head = f"PUT /k HTTP/1.1\r\nHost: h\r\nContent-Length: {len(body)}\r\n\r\n"
+            wire.connection.send(head.encode(), body)
+            wire.hear(number)
         if then is not None:
-            await then(notes, connection)
-        connection.close()
-        await notes.hear(len(bodies) + 1)
-        return notes
-
-    with scripted(script) as server:
-        return asyncio.run(run(server.port)), server
+            then(wire)
+        wire.connection.close()
+        wire.hear(len(bodies) + 1)
+        return wire.notes, server
 
 
 def test_a_connection_is_used_again() -> None:
@@ -181,10 +200,7 @@ def test_answers_before_the_body_is_out(early: bytes, heard: str) -> None:
         talk.say(early)
         gone.wait(20)
 
-    async def end(*_: object) -> None:
-        gone.set()
-
-    notes, _ = exchange(script, bytes(32 * 1024 * 1024), then=end)
+    notes, _ = exchange(script, bytes(32 * 1024 * 1024), then=lambda _: gone.set())
     assert [heard, "closed"] == notes.heard
     assert [False] * len(notes.answers) == notes.reusable
 
@@ -199,15 +215,15 @@ def test_bytes_that_nobody_asked_for() -> None:
         talk.say(answer(408))
         talk.read()
 
-    async def wait(notes: Notes, connection: Connection) -> None:
-        await notes.hear(2)
-        assert not connection.reusable
+    def wait(wire: Wired) -> None:
+        wire.hear(2)
+        assert not wire.connection.reusable
 
     notes, _ = exchange(script, b"1", then=wait)
     assert ["answered", "closed"] == notes.heard
 
 
-@pytest.mark.parametrize("size", [0, 1, CHUNK, CHUNK + 1, 8 * 1024 * 1024 + 1])
+@pytest.mark.parametrize("size", [0, 1, 256 * 1024 + 1, 8 * 1024 * 1024 + 1])
 def test_bodies_arrive_as_they_are(size: int) -> None:
     """Also where the server reads slowly, so that writing has to wait."""
     body = bytes(range(251)) * (size // 251 + 1)
@@ -223,47 +239,91 @@ def test_bodies_arrive_as_they_are(size: int) -> None:
     assert body == server.requests[0].body
 
 
-def test_the_transport_is_not_flooded() -> None:
-    """A large body waits in its own bytes, not in the transport's copy."""
-    seen: list[int] = []
+class Dribble(Line):
+    """A line that takes some bytes at a time, now and then none, and ends with an error where it is told to."""
+
+    def __init__(self, sock: socket.socket, steps: list[int], until: float) -> None:
+        super().__init__(sock)
+        self.steps, self.until, self.taken = itertools.cycle(steps), until, bytearray()
+
+    def begin(self, head: bytes, body: bytes) -> int:
+        return self.send(memoryview(head + body))
+
+    def send(self, rest: memoryview) -> int:
+        if len(self.taken) >= self.until:
+            raise ConnectionResetError
+        step = next(self.steps)
+        self.taken += rest[: max(0, step)]
+        return min(step, len(rest))
+
+
+@settings(deadline=None)
+@given(
+    st.integers(1, 60), st.integers(0, 200), st.lists(st.integers(-1, 50), min_size=1, max_size=5),
+    st.one_of(st.just(float("inf")), st.integers(0, 260)),
+)  # fmt: skip
+def test_bytes_go_out_in_their_order(head: int, body: int, steps: list[int], until: float) -> None:
+    """However few the line takes at a time; where it breaks, the owner hears so, and not from within `send`."""
+    whole = bytes(range(1, 1 + head)), bytes(range(50, 50 + body))
+    here, there = socket.socketpair()
+    loop, line = Reactor(), Dribble(here, [*steps, 7], until)
+    here.setblocking(False)
+    with there, here:
+        wire = Wired(loop, line)
+        wire.connection.send(*whole)
+        assert [] == wire.notes.heard
+        # What waits for something to come in gets it: half of a 100 (Continue) at a time.
+        said = itertools.cycle(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+        def done() -> bool:
+            if wire.notes.heard or len(line.taken) == head + body:
+                return True
+            there.send(bytes([next(said)]))
+            return False
+
+        wire.until(done)
+        if len(line.taken) < head + body:
+            assert ["broken"] == wire.notes.heard[:1]
+            assert until < head + body
+        else:
+            assert b"".join(whole) == line.taken
+        wire.connection.close()
+    loop.close()
+
+
+def test_a_large_body_is_not_copied() -> None:
+    """It waits in its own bytes."""
+    body = bytes(32 * 1024 * 1024)
 
     def script(talk: Talk) -> None:
         talk.read_head()
         time.sleep(0.1)
-        talk.file.read(32 * 1024 * 1024)
+        talk.file.read(len(body))
         talk.say(OK)
 
-    async def run(port: int) -> None:
-        notes = Notes()
-        connection = Connection(notes, memoryview(bytearray(4096)))
-        transport, _ = await asyncio.get_running_loop().create_connection(lambda: connection, "127.0.0.1", port)
-        connection.send(b"PUT /k HTTP/1.1\r\nContent-Length: 33554432\r\n\r\n", bytes(32 * 1024 * 1024))
-        while not notes.heard:
-            seen.append(transport.get_write_buffer_size())
-            await asyncio.sleep(0.005)
-        connection.close()
-        assert notes.heard[0] == "answered"
-
-    with scripted(script) as server:
-        asyncio.run(run(server.port))
-    assert 0 < max(seen) <= CHUNK + 64 * 1024
+    with scripted(script) as server, wired(server.port) as wire:
+        wire.connection.send(b"PUT /k HTTP/1.1\r\nContent-Length: 33554432\r\n\r\n", body)
+        assert wire.connection._unsent.obj is body
+        wire.hear(1)
+        assert "answered" == wire.notes.heard[0]
 
 
-class Line:
-    """A transport that goes nowhere."""
+class Fed(Line):
+    """A line that takes everything, and reads what it was given."""
 
-    aborted = False
+    def __init__(self, sock: socket.socket, pieces: list[bytes]) -> None:
+        super().__init__(sock)
+        self.pieces = pieces
 
-    def write(self, chunk: bytes) -> None: ...
+    def begin(self, head: bytes, body: bytes) -> int:
+        return len(head) + len(body)
 
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-    def is_closing(self) -> bool:
-        return self.aborted
-
-    def abort(self) -> None:
-        self.aborted = True
+    def receive(self, buffer: memoryview) -> int:
+        if not self.pieces:
+            return -1
+        piece = self.pieces.pop(0)
+        buffer[: len(piece)] = piece
+        return len(piece)
 
 
 ANSWERS = {
@@ -289,18 +349,18 @@ def test_where_an_answer_is_split_makes_no_difference(name: str, steps: list[int
 
 
 def _fed(pieces: list[bytes]) -> tuple[Any, ...]:
-    async def run() -> tuple[Any, ...]:
-        notes, buffer = Notes(), memoryview(bytearray(4096))
-        connection = Connection(notes, buffer)
-        connection.connection_made(Line())  # type: ignore[arg-type]
-        connection.send(b"head", b"")
-        for piece in filter(None, pieces):
-            buffer[: len(piece)] = piece
-            if not connection._transport.aborted:
-                connection.buffer_updated(len(piece))
-        return notes.heard, notes.answers, connection.reusable
-
-    return asyncio.run(run())
+    here, there = socket.socketpair()
+    loop = Reactor()
+    with here, there:
+        line = Fed(here, [piece for piece in pieces if piece])
+        wire = Wired(loop, line)
+        wire.connection.send(b"head", b"")
+        while line.pieces and not wire.connection._closed:
+            wire.connection._ready(READ)
+        told = list(wire.notes.heard), wire.notes.answers, wire.connection.reusable
+        wire.connection.close()
+    loop.close()
+    return told
 
 
 @settings(deadline=None)

@@ -17,11 +17,12 @@ from typing import Any
 from .answers import DENIED
 from .capture import capture, credentials_of
 from .lanes import Far, Near
+from .origin import Origin
 from .pace import Pace
 from .send_loop import ENOUGH, INTERNAL, Told
+from .session_origin import is_for, origin_of
 from .signing import NotFast, Template, kind_of
 from .transfer import Condition, Deliver, HandedOver, Put, Refused, Stored, WriteParameters
-from .wire import Origin
 
 __all__ = ["ENOUGH", "INTERNAL", "FastEngine"]
 
@@ -134,7 +135,7 @@ class FastEngine:
     def _start_far(self) -> None:
         pace = self._near.loop.pace
         origin = self._origin
-        if origin is None or origin.tls is not None:
+        if origin is None:
             return
         try:
             self._far = Far(
@@ -172,8 +173,8 @@ class FastEngine:
             with self._probing():
                 template = capture(self._client, self._bucket, parameters, condition, keys, carries_md5=carries_md5)
             if self._origin is None:
-                self._near.loop.pool.origin = self._origin = Origin.of(self._client, template.url)
+                self._near.loop.pool.origin = self._origin = origin_of(self._client, template.url)
         except NotFast as reason:
             return str(reason)
         self.signs_payload = self.signs_payload or template.signs_payload
-        return template if self._origin.is_for(template.url) else "its requests go to another server"
+        return template if is_for(self._origin, template.url) else "its requests go to another server"

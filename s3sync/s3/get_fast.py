@@ -69,6 +69,7 @@ def _unsent_get(client: Any, bucket: str, obj: RemoteObject) -> Captured:
 class Receiving(Connection):
     """A connection that keeps the whole body of a 200."""
 
+    __slots__ = ("_pieces",)
     body_limit = SEGMENT + HEAD_LIMIT
 
     def __init__(self, *args: Any, **how: Any) -> None:

@@ -6,7 +6,6 @@ retries, clock skew and error models.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from abc import ABC, abstractmethod
@@ -18,8 +17,10 @@ from .capture import credentials_of
 from .documents import THROTTLED
 from .pace import Pace
 from .pool import Pool
+from .reactor import Reactor
+from .session_origin import origin_of
 from .signing import Moment, NotFast
-from .wire import Connection, Origin
+from .wire import Connection
 
 logger = logging.getLogger(__name__)
 
@@ -53,9 +54,7 @@ class KeyedWire(ABC, Generic[Job, Answer]):
         """`start` and `ceiling` are numbers of connections. `rest` is told of each request that was sent, and says for
         how many seconds none is to follow. Raises NotFast where only botocore can connect.
         """
-        if asyncio._get_running_loop() is not None:
-            raise NotFast("this thread runs an event loop already")
-        origin = Origin.of(client, url)
+        origin = origin_of(client, url)
         self.degraded: str | None = None
         """Why everything is passed on from now on; the caller may stop using it."""
         self.requests = 0
@@ -68,8 +67,8 @@ class KeyedWire(ABC, Generic[Job, Answer]):
         self._moment: Moment | None = None
         self._second = 0
         self._streak: tuple[str, int] = ("", 0)
-        self._loop = asyncio.SelectorEventLoop()
-        self._loop.set_exception_handler(self._on_exception)
+        self._loop = Reactor()
+        self._loop.set_exception_handler(self._collapse)
         self._pool = Pool(self._loop, self, make=self.connection_class, keeps_bodies=True)
         self._pool.origin = origin
         self._pool.sweep()
@@ -185,7 +184,7 @@ class KeyedWire(ABC, Generic[Job, Answer]):
             self.pace.not_above(self._pool.live)
         elif self._inbox:
             self._pass_on(self._inbox.popleft(), "unreachable")
-            if isinstance(error, (asyncio.TimeoutError, TimeoutError)):
+            if isinstance(error, TimeoutError):
                 self.degraded = "connections time out"  # waiting for that 32 times over helps nobody
         self._pump()
 
@@ -195,7 +194,7 @@ class KeyedWire(ABC, Generic[Job, Answer]):
         try:
             result = self._outcome(job, connection)
             self._learn(result, connection, sent_at)
-        finally:  # an exception goes on to `_on_exception`
+        finally:  # an exception goes on to `_collapse`
             self._deliver(result)
         self._pump()
 
@@ -235,9 +234,6 @@ class KeyedWire(ABC, Generic[Job, Answer]):
     def _end_turn(self) -> None:
         if self._turning:  # else the next one, or the loop's own end, would be over before it began
             self._loop.stop()
-
-    def _on_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        self._collapse(context.get("exception") or RuntimeError(context.get("message")))
 
     def _collapse(self, error: BaseException) -> None:
         """An error of our own: no job is to be lost to it, and boto3 does the rest."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import os
@@ -20,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from . import sender
+from .origin import Origin
 from .pace import Pace
+from .reactor import Reactor
 from .send_loop import Job, SendLoop, Told
 from .signing import NotFast, Template, etag_value
 from .transfer import Put
-from .wire import Origin
 
 logger = logging.getLogger(__name__)
 
@@ -80,8 +80,8 @@ class Near(Lane):
         self, pace: Pace, *, credentials: Callable[[], Any], deliver: Deliver, rest: Callable[[int], float] | None
     ) -> None:
         super().__init__(deliver)
-        self._asyncio = asyncio.SelectorEventLoop()
-        self.loop = SendLoop(self._asyncio, pace, credentials=credentials, tell=self._told, rest=rest)
+        self._reactor = Reactor()
+        self.loop = SendLoop(self._reactor, pace, credentials=credentials, tell=self._told, rest=rest)
         self._ended = False
         self.thread = threading.Thread(target=self._run, name="s3sync-fast", daemon=True)
         self.thread.start()
@@ -114,12 +114,12 @@ class Near(Lane):
         return self.loop.pool.live + self.loop.pool.opening <= most
 
     def close(self) -> None:
-        self._call(self._asyncio.stop)
+        self._call(self._reactor.stop)
         self.thread.join(_LONGEST_GOODBYE)  # it may hang in a refresh of the credentials
 
     def _call(self, callback: Any, *arguments: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended; `submit` sees to what is queued
-            self._asyncio.call_soon_threadsafe(callback, *arguments)
+            self._reactor.call_soon_threadsafe(callback, *arguments)
 
     def _told(self, results: list[Told]) -> None:
         if self.loop.error is not None:
@@ -180,7 +180,7 @@ class Far(Lane):
                 self._close_wake()
                 raise
         self._frames = sender.Frames(ours)
-        self._frames.send("setup", pickle.dumps((origin, start, ceiling)))
+        self._frames.send("setup", (origin.plain, start, ceiling))
         self._thread = threading.Thread(target=self._run, name="s3sync-far", daemon=True)
         self._thread.start()
 

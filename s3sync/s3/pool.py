@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Protocol
 
-from .wire import Connection, Origin
+from .opening import Opening, Route
+from .origin import Origin
+from .reactor import Reactor
+from .wire import Connection, Line
 
 IDLE_LIMIT = 3.0
 """Seconds after which an idle connection is not trusted any more: a server that has just dropped it looks the same."""
@@ -33,7 +35,7 @@ class Pool:
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        loop: Reactor,
         listener: Listener,
         *,
         make: type[Connection] = Connection,
@@ -46,7 +48,8 @@ class Pool:
         self._loop, self._listener, self._make, self._keeps_bodies = loop, listener, make, keeps_bodies
         self._connections: set[Connection] = set()
         self._idle: list[Connection] = []  # the warmest last
-        self._opening: set[asyncio.Task[None]] = set()
+        self._opening: set[Opening] = set()
+        self._route: Route | None = None
         self._buffer = memoryview(bytearray(64 * 1024))
 
     @property
@@ -81,16 +84,17 @@ class Pool:
         connection.send(head, body)
 
     def open(self, number: int) -> None:
-        """Begins to make so many more; the listener hears of each."""
+        """Begins to make so many more; the listener hears of each, never from within this call."""
+        if self._route is None:
+            assert self.origin is not None
+            self._route = Route(self._loop, self.origin)
         for _ in range(number):
-            task = self._loop.create_task(self._open())
-            self._opening.add(task)
-            task.add_done_callback(self._opened)
+            self._opening.add(Opening(self._route, self._opened))
 
     def sweep(self) -> None:
         """Every so often from now on: ends what has not moved for the origin's `read_timeout`.
 
-        asyncio runs the reads that are due before its timers, so that a loop that was held up ends nothing wrongly.
+        The loop sees to what can be read before its timers, so that one that was held up ends nothing wrongly.
         """
         limit = self.origin.read_timeout if self.origin else 60.0
         stale = time.monotonic() - limit
@@ -104,41 +108,29 @@ class Pool:
             connection.abandon(code)
 
     def close(self) -> None:
-        """Ends all connections; to be called when the loop has been stopped."""
-        opening = list(self._opening)
-        for task in opening:
-            task.cancel()
-        if opening:
-            self._loop.run_until_complete(asyncio.wait(opening))
+        """Ends all connections, and nobody hears of it; to be called when the loop has been stopped."""
+        for opening in self._opening:
+            opening.cancel()
         for connection in self._connections:
             connection.close()
-        for _ in range(3):  # aborted transports tell their protocols, and close their sockets, in the next rounds
-            self._loop.run_until_complete(asyncio.sleep(0))
+        self._opening.clear()
+        self._connections.clear()
+        self._idle.clear()
 
-    async def _open(self) -> None:
-        origin = self.origin
-        assert origin is not None
-        made = self._make(self, self._buffer, keeps_bodies=self._keeps_bodies)
-        opening = self._loop.create_connection(lambda: made, origin.host, origin.port, ssl=origin.tls)
-        try:
-            await asyncio.wait_for(opening, origin.connect_timeout)
-        except BaseException:
-            made.close()  # it may have been made just as we were cancelled
-            raise
-        if not made.reusable:
-            raise ConnectionResetError("the server closes connections as soon as they are made")
-        self._connections.add(made)
-        self._idle.append(made)
-
-    def _opened(self, task: asyncio.Task[None]) -> None:
-        self._opening.discard(task)
-        if task.cancelled():
-            return
-        error = task.exception()
-        if error is None:
-            self._listener.opened()
-        else:
-            self._listener.unreachable(error)
+    def _opened(self, opening: Opening, line: Line | None, error: BaseException | None) -> None:
+        self._opening.discard(opening)
+        if line is not None:
+            try:
+                made = self._make(self._loop, line, self, self._buffer, keeps_bodies=self._keeps_bodies)
+            except OSError as reason:
+                error = reason
+            else:
+                self._connections.add(made)
+                self._idle.append(made)
+                self._listener.opened()
+                return
+        assert error is not None
+        self._listener.unreachable(error)
 
     # What connections tell (wire.Owner)
 

@@ -6,7 +6,6 @@ process of its own (`far`), whose interpreter's lock nobody else wants. It only 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 import traceback
@@ -18,6 +17,7 @@ from typing import Any
 from .answers import told
 from .pace import Pace
 from .pool import Pool
+from .reactor import Reactor
 from .signing import Moment, NotFast, Template
 from .wire import Connection
 
@@ -39,7 +39,7 @@ class SendLoop:
     """Sends jobs over keep-alive connections. `take`, `put`, `cancel` and `retire` are for its loop's thread alone."""
 
     def __init__(
-        self, loop: Any, pace: Pace, *, credentials: Callable[[], Any], tell: Callable[[list[Told]], None],
+        self, loop: Reactor, pace: Pace, *, credentials: Callable[[], Any], tell: Callable[[list[Told]], None],
         rest: Callable[[int], float] | None = None,
     ) -> None:  # fmt: skip
         """`credentials` gives botocore's frozen ones; it is asked once a second. `tell` is called in the loop's thread.
@@ -65,7 +65,7 @@ class SendLoop:
 
     def run(self) -> None:
         """Runs the loop in this thread until it is stopped; then nothing is under way any more."""
-        self._loop.set_exception_handler(self._on_exception)
+        self._loop.set_exception_handler(self._collapse)
         self._loop.call_soon(self.pool.sweep)
         try:
             self._loop.run_forever()
@@ -190,7 +190,7 @@ class SendLoop:
             self.pace.not_above(self.pool.live)
         elif self.inbox:
             self._hand_over(self.inbox.popleft(), "unreachable")
-            if isinstance(error, (asyncio.TimeoutError, TimeoutError)):
+            if isinstance(error, TimeoutError):
                 self.degraded = "connections time out"  # waiting for that 32 times over helps nobody
         self.pump()
 
@@ -200,7 +200,7 @@ class SendLoop:
         try:
             result = told(connection.status, connection.headers, connection.body)
             self._learn(result[0], job[6], connection, sent_at)
-        finally:  # an exception goes on to `_on_exception`
+        finally:  # an exception goes on to `_collapse`
             self._tell([(job[0], *result)])
         self._close_surplus()
         self.pump()
@@ -229,9 +229,6 @@ class SendLoop:
         self._streak = (code, times + 1 if code == same else 1)
         if times + 1 >= ENOUGH and code == same and code not in NO_VERDICT:
             self.degraded = self.degraded or f"{ENOUGH} objects in a row were not accepted: {code}"
-
-    def _on_exception(self, loop: Any, context: dict[str, Any]) -> None:
-        self._collapse(context.get("exception") or RuntimeError(context.get("message")))
 
     def _collapse(self, error: BaseException) -> None:
         """An error of our own: no object is to be lost to it, and boto3 does the rest of the run."""

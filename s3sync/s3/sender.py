@@ -7,7 +7,6 @@ When that socket ends, it ends: nothing goes on without the process that asked f
 
 from __future__ import annotations
 
-import asyncio
 import marshal
 import os
 import pickle
@@ -18,7 +17,9 @@ from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+from .origin import Origin
 from .pace import Pace
+from .reactor import READ, WRITE, Reactor
 from .send_loop import SendLoop, Told
 
 _LENGTH = 4
@@ -106,12 +107,13 @@ class Sender:
 
     def __init__(self, end: socket.socket) -> None:
         self._frames = Frames(end)
-        self._loop = asyncio.SelectorEventLoop()
+        self._loop = Reactor()
         self._credentials: Any = None
         self._templates: dict[int, Any] = {}
         self._results: list[Told] = []
         self._unsent: deque[memoryview] = deque()
         self._soon = False
+        self._events = READ
         self._send: SendLoop
 
     def run(self) -> None:
@@ -119,19 +121,25 @@ class Sender:
         end = self._frames.socket
         kind, payload, _ = next(self._until_complete())
         assert kind == "setup"
-        origin, start, ceiling = pickle.loads(payload)
+        origin, start, ceiling = payload
         self._send = SendLoop(
             self._loop, Pace(start, ceiling), credentials=lambda: self._credentials, tell=self._tell
         )  # fmt: skip
-        self._send.pool.origin = origin
+        self._send.pool.origin = Origin.of_plain(origin)
         end.setblocking(False)
-        self._loop.add_reader(end, self._hear)
+        self._loop.watch(end, READ, self._ready)
         self._say("ready", None)
         self._send.run()
 
     def _until_complete(self) -> Iterator[tuple[str, Any, list[bytes]]]:
         while True:
             yield from self._frames.receive()
+
+    def _ready(self, events: int) -> None:
+        if events & READ:
+            self._hear()
+        if events & WRITE:
+            self._write()
 
     def _hear(self) -> None:
         try:
@@ -181,14 +189,19 @@ class Sender:
             try:
                 sent = end.send(self._unsent[0])
             except BlockingIOError:
-                self._loop.add_writer(end, self._write)
+                self._look(READ | WRITE)
                 return
             except OSError:
                 os._exit(0)
             rest = self._unsent.popleft()[sent:]
             if rest:
                 self._unsent.appendleft(rest)
-        self._loop.remove_writer(end)
+        self._look(READ)
+
+    def _look(self, events: int) -> None:
+        if events != self._events:
+            self._events = events
+            self._loop.rewatch(self._frames.socket, events, self._ready)
 
 
 def main(number: int) -> None:

@@ -6,67 +6,61 @@ request under way is "broken": the caller never has to wonder what a half answer
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-from dataclasses import dataclass
+import socket
 from time import monotonic
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 import httptools
-from botocore.httpsession import create_urllib3_context, get_cert_path
 
-from .capture import session_of
-from .signing import NotFast
+from .reactor import READ, WRITE, Reactor
 
-CHUNK = 256 * 1024
-"""Bytes given to the transport at once: a body waits in its own bytes, not in the transport's copies of it."""
 HEAD_LIMIT = 64 * 1024
 """Bytes of status lines and headers that one answer may have."""
 BODY_KEPT = 64 * 1024
 """Bytes of an answer's body that are kept; S3's error documents have some hundred."""
 BODY_LIMIT = 1024 * 1024
 """Bytes of a body that are read at all."""
-_WANTED = frozenset(
-    {b"etag", b"retry-after", b"x-amz-server-side-encryption", b"x-amz-server-side-encryption-customer-algorithm"}
-)
+_WANTED = {
+    name.encode(): name
+    for name in (
+        "etag", "retry-after", "x-amz-server-side-encryption", "x-amz-server-side-encryption-customer-algorithm"
+    )
+}  # fmt: skip
+_NONE = memoryview(b"")
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where connections go, and how: what the client's own HTTP session would do for this address."""
+class Line:
+    """A connected socket that never waits."""
 
-    host: str
-    port: int
-    tls: ssl.SSLContext | None
-    connect_timeout: float
-    """Seconds; also for the TLS handshake."""
-    read_timeout: float
-    """Seconds without a byte in either direction."""
+    __slots__ = ("_receive", "_send", "socket")
 
-    @classmethod
-    def of(cls, client: Any, url: str) -> Origin:
-        """Raises NotFast for what only botocore's session can do: proxies and client certificates."""
-        session, parts = session_of(client), urlsplit(url)
-        # The session has already weighed the config, HTTP(S)_PROXY and NO_PROXY against each other.
-        if session._proxy_config.proxy_url_for(url):
-            raise NotFast("a proxy is in the way")
-        if session._cert_file:
-            raise NotFast("a client certificate is wanted")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise NotFast(f"an address of another form: {parts.scheme}://{parts.netloc}")
-        secure = parts.scheme == "https"
-        tls = _tls_context(session._verify) if secure else None
-        config = client.meta.config
-        timeouts = _seconds(config.connect_timeout), _seconds(config.read_timeout)
-        return cls(parts.hostname, parts.port or (443 if secure else 80), tls, *timeouts)
+    def __init__(self, sock: socket.socket) -> None:
+        self.socket = sock
+        self._send, self._receive = sock.send, sock.recv_into
 
-    def is_for(self, url: str) -> bool:
-        """Whether connections made for this origin serve that URL too."""
-        parts = urlsplit(url)
-        secure = parts.scheme == "https"
-        port = parts.port or (443 if secure else 80)
-        return (self.host, self.port, self.tls is not None) == (parts.hostname, port, secure)
+    def begin(self, head: bytes, body: bytes) -> int:
+        """Sends what there is room for, and says how much that was.
+
+        -1: nothing, and it is to be tried again when something has come in. Raises OSError.
+        """
+        try:
+            return self.socket.sendmsg((head, body))
+        except BlockingIOError:
+            return 0
+
+    def send(self, rest: memoryview) -> int:
+        """The same for what is left."""
+        try:
+            return self._send(rest)
+        except BlockingIOError:
+            return 0
+
+    def receive(self, buffer: memoryview) -> int:
+        """How many bytes have come; 0 at the end, -1 if there are none yet. Raises OSError."""
+        try:
+            return self._receive(buffer)
+        except BlockingIOError:
+            return -1
 
 
 class Owner(Protocol):
@@ -82,50 +76,65 @@ class Owner(Protocol):
         """The connection has gone; the last that is heard of it."""
 
 
-class Connection(asyncio.BufferedProtocol):
-    """One keep-alive connection with at most one request under way. Lives in the event loop's thread."""
+class Connection:
+    """One keep-alive connection with at most one request under way. Lives in the loop's thread."""
 
+    __slots__ = (
+        "_buffer", "_closed", "_complete", "_events", "_excess", "_keeps_alive", "_keeps_bodies", "_line", "_loop",
+        "_owner", "_parser", "_received", "_unsent", "active", "body", "busy", "headers", "job", "status",
+    )  # fmt: skip
     body_limit = BODY_LIMIT
 
-    def __init__(self, owner: Owner, buffer: memoryview, *, keeps_bodies: bool = False) -> None:
+    def __init__(
+        self, loop: Reactor, line: Line, owner: Owner, buffer: memoryview, *, keeps_bodies: bool = False
+    ) -> None:
         """`buffer` takes what is read; the connections of a loop share it, as each read is parsed before the next.
 
-        `keeps_bodies`: those of 200s too.
+        `keeps_bodies`: those of 200s too. Raises OSError, and closes the line, if the system can watch no more of them.
         """
-        self._owner, self._buffer, self._keeps_bodies = owner, buffer, keeps_bodies
+        self._loop, self._line, self._owner, self._buffer = loop, line, owner, buffer
+        self._keeps_bodies = keeps_bodies
         self._parser = httptools.HttpResponseParser(self)
-        self._transport: Any = None
-        self._unsent = memoryview(b"")
-        self._paused = self._complete = self._excess = False
+        self._unsent = _NONE
+        self._events = READ
+        self._complete = self._excess = self._closed = False
         self._keeps_alive = True
         self._received = 0
         self.job: Any = None
         """The owner's own, for the request under way."""
         self.busy = False
-        self.active = 0.0
+        self.active = monotonic()
         """When bytes were last seen to move, by `time.monotonic`."""
         self.status = 0
         self.headers: dict[str, str] = {}
         """Of the answer; names in small letters, and only those that somebody reads."""
         self.body = b""
         """Of an answer other than 200 (or any: `keeps_bodies`), at most `BODY_KEPT` bytes."""
+        try:
+            loop.watch(line.socket, READ, self._ready)  # once: to look away and back again takes the kernel each time
+        except OSError:
+            line.socket.close()
+            raise
 
     @property
     def reusable(self) -> bool:
-        return self._keeps_alive and not self._excess and not self._transport.is_closing()
+        return self._keeps_alive and not self._excess and not self._closed
 
     def send(self, head: bytes, body: bytes) -> None:
         """Starts a request; the owner hears of its end by `answered` or `broke`, never from within this call."""
         self.busy, self.active = True, monotonic()
         self._complete = self._keeps_alive = False
         self._received, self.status, self.headers, self.body = 0, 0, {}, b""
-        if len(body) <= CHUNK:
-            # One packet for a small object: Nagle's algorithm is off (asyncio does that for every TCP socket).
-            self._transport.write(head + body)
+        try:
+            sent = self._line.begin(head, body)
+        except OSError:
+            self._excess = True  # it may be answered all the same, and is of no use after that
+            self._loop.call_soon(self._lost)
             return
-        self._transport.write(head)
-        self._unsent = memoryview(body)
-        self._write_on()
+        if sent < len(head) + len(body):
+            whole = sent >= len(head)
+            self._unsent = memoryview(body)[sent - len(head) :] if whole else memoryview(head + body)[max(0, sent) :]
+            self._look(READ | WRITE if sent >= 0 else READ)
 
     def abandon(self, code: str) -> None:
         """Gives up the request under way, and the connection with it."""
@@ -134,48 +143,79 @@ class Connection(asyncio.BufferedProtocol):
         self._owner.broke(self, code)
 
     def close(self) -> None:
-        """Ends the connection at once; harmless if it has ended, or was never made."""
-        self._unsent = memoryview(b"")
-        if self._transport is not None:
-            self._transport.abort()
+        """Ends the connection at once, without a goodbye; harmless if it has ended. `closed` is told later."""
+        if self._closed:
+            return
+        self._closed, self._unsent = True, _NONE
+        self._loop.forget(self._line.socket)
+        self._line.socket.close()
+        self._loop.call_soon(self._owner.closed, self)
 
-    # Called by the transport
+    # Called by the loop
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport, self.active = transport, monotonic()
+    def _ready(self, events: int) -> None:
+        if not self._closed:  # in this very round, perhaps
+            self._read()
+            if self._unsent:
+                self._write_on()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def _read(self) -> None:
+        """Takes what has come; more than once only if there is, or may be, more of the same answer."""
+        more = True
+        while more:
+            try:
+                size = self._line.receive(self._buffer)
+            except OSError:
+                size = 0
+            if size <= 0:
+                if not size:
+                    self._lost()
+                return
+            more = self._take(size)
+
+    def _write_on(self) -> None:
+        try:
+            sent = self._line.send(self._unsent)
+        except OSError:
+            self._lost()
+            return
+        if sent > 0:
+            self.active = monotonic()
+            self._unsent = self._unsent[sent:]
+        self._look(READ | WRITE if self._unsent and sent >= 0 else READ)
+
+    def _look(self, events: int) -> None:
+        if events != self._events:
+            self._events = events
+            self._loop.rewatch(self._line.socket, events, self._ready)
+
+    def _lost(self) -> None:
         if self.busy:
             self.abandon("broken")
-        self._owner.closed(self)
+        else:
+            self.close()
 
-    def pause_writing(self) -> None:
-        self._paused = True
-
-    def resume_writing(self) -> None:
-        self._paused, self.active = False, monotonic()
-        self._write_on()
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
+    def _take(self, size: int) -> bool:
+        """Parses what was read; whether the answer goes on."""
         if not self.busy:  # nobody asked: 408 on an idle connection, or an answer too many
             self.close()
-            return
+            return False
         self.active = monotonic()
-        self._received += nbytes
+        self._received += size
         try:
-            self._parser.feed_data(self._buffer[:nbytes])
+            self._parser.feed_data(self._buffer[:size])
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):  # also bytes after "Connection: close"
             self._excess = True
             if not self._complete:
                 self.abandon("broken")
-                return
+                return False
         if self._complete:
             self._end()
-        elif self._received > (self.body_limit if self.status else HEAD_LIMIT):
+            return False
+        if self._received > (self.body_limit if self.status else HEAD_LIMIT):
             self.abandon("broken")
+            return False
+        return True
 
     # Called by the parser, from within feed_data
 
@@ -184,8 +224,8 @@ class Connection(asyncio.BufferedProtocol):
         self._excess = self._complete
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if (small := name.lower()) in _WANTED and not self._complete:
-            self.headers[small.decode()] = value.decode("latin-1").strip()
+        if (wanted := _WANTED.get(name.lower())) and not self._complete:
+            self.headers[wanted] = value.decode("latin-1").strip()
 
     def on_headers_complete(self) -> None:
         if not self._complete:
@@ -204,13 +244,8 @@ class Connection(asyncio.BufferedProtocol):
         # Only here does the parser know.
         self._complete, self._keeps_alive = True, self._parser.should_keep_alive()
 
-    def _write_on(self) -> None:
-        while self._unsent and not self._paused:
-            chunk, self._unsent = self._unsent[:CHUNK], self._unsent[CHUNK:]
-            self._transport.write(chunk)
-
     def _end(self) -> None:
-        if self._unsent or self._transport.get_write_buffer_size():
+        if self._unsent:
             # Answered before the request was out: no 200 can be true then, and what follows would be taken for a head.
             self._excess = True
             if self.status == 200:
@@ -220,23 +255,3 @@ class Connection(asyncio.BufferedProtocol):
         if not self.reusable:
             self.close()
         self._owner.answered(self)
-
-
-def _tls_context(verify: Any) -> ssl.SSLContext:
-    """What botocore hands to urllib3, with the same certificates trusted; `verify` is already resolved by botocore."""
-    context: ssl.SSLContext = create_urllib3_context()
-    context.set_alpn_protocols(["http/1.1"])
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    if verify:
-        try:
-            context.load_verify_locations(cafile=get_cert_path(verify))
-        except OSError as error:
-            raise NotFast(f"the CA bundle {verify} cannot be read: {error}") from error
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.check_hostname = True
-    return context
-
-
-def _seconds(value: float | None) -> float:
-    return 86400.0 if value is None else float(value)
