@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import hashlib
+import itertools
 import os
 import stat
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any, NamedTuple
 
 from ..core.objects import Digest, LocalFile
+from .digests import CHECKSUMS as CHECKSUMS
+from .digests import DEPTH
+from .digests import Digester as Digester
 
 _CHUNK = 1024 * 1024
+_PIECE = 256 * 1024
+"""Bytes that stay in the processor's cache until all digests have seen them."""
 _LARGE = 16 * 1024 * 1024
 """Bytes from which it is worth a thread to compute several digests at once."""
 _TRIES = 3
@@ -77,7 +80,11 @@ def read(
     for _ in range(tries):
         descriptor, before = _open(file)
         with os.fdopen(descriptor, "rb", buffering=0) as stream:
-            reading = _read_open(file, stream, before, render, keep, part_sizes, checksums, stop)
+            digester = Digester(part_sizes, checksums)
+            if render is None and before.st_size > keep:
+                reading = _read_through(file, stream, before, digester, stop)
+            else:
+                reading = _read_open(file, stream, before, render, keep, digester, stop)
             after = os.fstat(descriptor)
         if _is_same(before, after) and (render is not None or reading.digest.size == after.st_size):
             return reading
@@ -104,7 +111,8 @@ def _read_at_once(file: LocalFile, limit: int) -> Reading | None:
         os.close(descriptor)
     if len(data) != after.st_size or not _is_same(before, after):
         return None
-    return Reading(_as_of(file, before), Digest(len(data), _md5(data)), data, file.path)
+    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    return Reading(_as_of(file, before), Digest(len(data), md5), data, file.path)
 
 
 def _open(file: LocalFile) -> tuple[int, os.stat_result]:
@@ -165,12 +173,32 @@ def _as_of(file: LocalFile, status: os.stat_result) -> LocalFile:
     return LocalFile(file.name, file.path, *found)
 
 
+def _read_through(
+    file: LocalFile, stream: Any, status: os.stat_result, digester: Digester, stop: Callable[[], bool]
+) -> Reading:
+    """For the digests alone."""
+    large = status.st_size >= _LARGE
+    with digester.side_by_side() if large else contextlib.nullcontext(digester.update) as update:
+        for piece in _pieces(stream, DEPTH + 1 if large else 1):
+            if stop():
+                raise Interrupted(file.name)
+            update(piece)
+    return Reading(_as_of(file, status), digester.digest(), None, file.path)
+
+
+def _pieces(stream: Any, count: int) -> Iterator[memoryview]:
+    """The bytes of a raw stream; each piece stays as it is until `count` more were asked for."""
+    for buffer in itertools.cycle([memoryview(bytearray(_PIECE)) for _ in range(count)]):
+        if not (size := stream.readinto(buffer)):
+            return
+        yield buffer[:size]
+
+
 def _read_open(
-    file: LocalFile, stream: Any, status: os.stat_result, render: Render | None, keep: int,
-    part_sizes: Sequence[int], checksums: Sequence[str], stop: Callable[[], bool],
+    file: LocalFile, stream: Any, status: os.stat_result, render: Render | None, keep: int, digester: Digester,
+    stop: Callable[[], bool],
 ) -> Reading:  # fmt: skip
     source = stream if render is None else render(stream)
-    digester = Digester(part_sizes, checksums, status.st_size >= _LARGE)
     kept: list[bytes] | None = []
     copy = _Copy(render is not None)
     try:
@@ -188,8 +216,6 @@ def _read_open(
     except BaseException:
         copy.discard()
         raise
-    finally:
-        digester.close()
     data = None if kept is None else b"".join(kept)
     return Reading(_as_of(file, status), digester.digest(), data, copy.close() or file.path)
 
@@ -218,95 +244,6 @@ class _Copy:
         name = self.close()
         if name is not None:
             os.unlink(name)
-
-
-def _md5(data: bytes) -> str:
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()
-
-
-class Digester:
-    """Feeds every computation that was asked for."""
-
-    def __init__(self, part_sizes: Sequence[int], checksums: Sequence[str], large: bool = False) -> None:
-        self.size = 0
-        others = len(part_sizes) + len(checksums)
-        self._pool = ThreadPoolExecutor(others, thread_name_prefix="s3sync-hash") if large and others else None
-        self._md5 = hashlib.md5(usedforsecurity=False)
-        self._parts = {size: _Parts(size) for size in part_sizes}
-        self._checksums = {name: CHECKSUMS[name]() for name in checksums}
-
-    def update(self, chunk: bytes) -> None:
-        """Side by side where the file is large: hashing lets other threads run."""
-        self.size += len(chunk)
-        others = [*self._parts.values(), *self._checksums.values()]
-        if self._pool is not None:
-            running = [self._pool.submit(other.update, chunk) for other in others]
-            self._md5.update(chunk)
-            for each in running:
-                each.result()
-            return
-        self._md5.update(chunk)
-        for other in others:
-            other.update(chunk)
-
-    def close(self) -> None:
-        """Ends the threads."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True)
-
-    def digest(self) -> Digest:
-        return Digest(
-            self.size, self._md5.hexdigest(), {size: parts.etag() for size, parts in self._parts.items()},
-            {name: base64.b64encode(checksum.digest()).decode() for name, checksum in self._checksums.items()},
-            {size: b"".join(parts.digests) for size, parts in self._parts.items()},
-        )  # fmt: skip
-
-
-class _Parts:
-    """S3's ETag of a multipart upload: the MD5 of the parts' MD5s, and their number."""
-
-    def __init__(self, part_size: int) -> None:
-        self._part_size, self._room = part_size, part_size
-        self._part = hashlib.md5(usedforsecurity=False)
-        self.digests: list[bytes] = []
-
-    def update(self, chunk: bytes) -> None:
-        view = memoryview(chunk)
-        while view:
-            if not self._room:
-                self._end_part()
-            self._part.update(view[: self._room])
-            taken = min(self._room, len(view))
-            self._room -= taken
-            view = view[taken:]
-
-    def _end_part(self) -> None:
-        self.digests.append(self._part.digest())
-        self._part = hashlib.md5(usedforsecurity=False)
-        self._room = self._part_size
-
-    def etag(self) -> str:
-        self._end_part()
-        return f"{_md5(b''.join(self.digests))}-{len(self.digests)}"
-
-
-class _Crc32:
-    def __init__(self) -> None:
-        self._value = 0
-
-    def update(self, chunk: bytes) -> None:
-        self._value = zlib.crc32(chunk, self._value)
-
-    def digest(self) -> bytes:
-        return self._value.to_bytes(4, "big")
-
-
-CHECKSUMS: dict[str, Callable[[], Any]] = {
-    "CRC32": _Crc32,
-    "SHA1": lambda: hashlib.sha1(usedforsecurity=False),
-    "SHA256": hashlib.sha256,
-}
-"""S3's names of the checksums that the standard library can compute."""
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import io
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3sync.core.objects import LocalFile
@@ -390,3 +391,26 @@ def test_digests_side_by_side(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(reading.Interrupted):
         read(seen(path), **wanted, stop=lambda: True)
     assert not [each for each in threading.enumerate() if each.name.startswith("s3sync-hash")]
+
+
+@given(
+    pieces=st.lists(st.binary(max_size=40), max_size=8),
+    part_sizes=st.lists(st.integers(1, 60), max_size=3, unique=True),
+    threads=st.booleans(),
+)
+@settings(deadline=None, max_examples=300)
+def test_parts_however_the_bytes_come(pieces: list[bytes], part_sizes: list[int], threads: bool) -> None:
+    """Each part's MD5 is that of its own bytes, the first one's too, which is taken from the MD5 of the whole."""
+    digester = reading.Digester(part_sizes, ["CRC32"])
+    with digester.side_by_side() if threads else contextlib.nullcontext(digester.update) as update:
+        for piece in pieces:
+            update(memoryview(piece))
+    found, whole = digester.digest(), b"".join(pieces)
+
+    assert (len(whole), hashlib.md5(whole).hexdigest()) == (found.size, found.md5)
+    assert base64.b64encode(zlib.crc32(whole).to_bytes(4, "big")).decode() == found.checksums["CRC32"]
+    for size in part_sizes:
+        parts = [whole[start : start + size] for start in range(0, len(whole), size)] or [b""]
+        digests = b"".join(hashlib.md5(part).digest() for part in parts)
+        assert digests == found.parts[size]
+        assert f"{hashlib.md5(digests).hexdigest()}-{len(parts)}" == found.multipart[size]
