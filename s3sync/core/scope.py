@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -24,12 +24,19 @@ _SECRET_ENDINGS = (
 )  # fmt: skip
 _WEB_ENDINGS = (".js", ".mjs", ".css", ".map", ".svg", ".png", ".jpg", ".jpeg", ".webp", ".gif", ".html")
 """Of no key: `id_ID.js` is a language."""
+_SECRET_SIGNS = (
+    "/.", "\n.", "/id_", "\nid_", ".env", "credentials", *(ending + "\n" for ending in _SECRET_ENDINGS)
+)  # fmt: skip
+"""One of these is in a text whose lines are names, in small letters, wherever one of them tells of a secret."""
 _DOTTED = re.compile(r"(?:\A|/)\.(?!well-known(?:/|\Z))")
+
+
+_JUNK_STARTS = tuple(pattern.rstrip("*") for pattern in _JUNK)
 
 
 def is_junk(base: str) -> bool:
     """Whether a file of this base name is litter: an operating system's, or of a write of ours that was cut short."""
-    return base in _JUNK[:3] or base.startswith((".nfs", UNFINISHED))
+    return base in _JUNK[:3] or base.startswith(_JUNK_STARTS[3:])
 
 
 def is_secret(name: str) -> bool:
@@ -44,6 +51,12 @@ def is_secret(name: str) -> bool:
     if base.endswith(_SECRET_ENDINGS) or ".env" in base or "credentials" in base:
         return True
     return base.startswith("id_") and not base.endswith(_WEB_ENDINGS)
+
+
+def may_be_secret(names: Iterable[str]) -> bool:
+    """Whether `is_secret` may hold of one of them; False only where it does not. Cheap, where there are many names."""
+    text = "\n".join(["", *names, ""]).lower()
+    return any(sign in text for sign in _SECRET_SIGNS)
 
 
 def matches(name: str, patterns: Sequence[str]) -> bool:
@@ -82,6 +95,18 @@ class Scope:
         if is_junk(name.rpartition("/")[2]):
             return Reason.JUNK
         return None
+
+    def left_out(self, folder: str, bases: Iterable[str]) -> Collection[str]:
+        """The base names of files that `leaves_out_file`, in a folder in scope that is empty or ends with `/`.
+
+        There may be more of them, which it does not.
+        """
+        if self.ignore or self.include or not folder.startswith(self.prefix):
+            return {base for base in bases if self.leaves_out_file(folder + base)}
+        text = "\n".join(["", *bases])
+        if not any("\n" + junk in text for junk in _JUNK_STARTS):
+            return ()
+        return {base for base in bases if base.startswith(_JUNK_STARTS)}
 
     def leaves_out_object(self, name: str) -> bool:
         """Whether an object of this name that has no file is none of this run's business."""

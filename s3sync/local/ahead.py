@@ -46,33 +46,32 @@ class Ahead:
         future = self._folders.pop(path, None)
         return _listed(path) if future is None else future.result()
 
-    def statuses(self, found: list[Found], enters: Callable[[str], bool]) -> Iterator[Found]:
-        """The same entries; `enters` tells which folders, by their base names, the walk is going to look into."""
-        rest = iter(found)
-        if self._pool is None:
-            yield from self._sampled(rest)
-        if self._pool is not None:
-            yield from self._looked_up(self._pool, rest, enters)
+    def statuses(self, found: list[Found], enters: Callable[[str], bool]) -> Iterator[list[Found]]:
+        """The same entries, some at a time; `enters` tells which folders, by their base names, the walk is going to
+        look into.
+        """
+        for start in range(0, len(found), _CHUNK):
+            chunk = found[start : start + _CHUNK]
+            if self._pool is None and not any(map(self._is_slow, chunk[::_EVERY])):
+                yield chunk
+                continue
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="s3sync-stat")
+            yield from self._looked_up(self._pool, found[start:], enters)
+            return
 
     def close(self) -> None:
         """Ends the threads."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _sampled(self, rest: Iterable[Found]) -> Iterator[Found]:
-        """Goes on as long as the file system is quick."""
-        for number, item in enumerate(rest):
-            if not number % _EVERY and item[2] == FILE and self._is_slow(item[1]):
-                self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="s3sync-stat")
-                yield item
-                return
-            yield item
-
-    def _is_slow(self, entry: os.DirEntry[str]) -> bool:
+    def _is_slow(self, item: Found) -> bool:
         """Whether even the quickest of some statuses was slow: any one may have been held up by chance."""
+        if item[2] != FILE:
+            return False
         began = time.perf_counter()
         try:
-            entry.stat(follow_symlinks=False)
+            item[1].stat(follow_symlinks=False)
         except OSError:
             return False
         self._quickest = min(self._quickest, time.perf_counter() - began)
@@ -84,16 +83,19 @@ class Ahead:
         return slow
 
     def _looked_up(
-        self, pool: ThreadPoolExecutor, rest: Iterator[Found], enters: Callable[[str], bool]
-    ) -> Iterator[Found]:
-        found = list(rest)
+        self, pool: ThreadPoolExecutor, found: list[Found], enters: Callable[[str], bool]
+    ) -> Iterator[list[Found]]:
         folders = (item[1] for item in found if item[2] == FOLDER and enters(item[1].name))
         self._look_into(pool, islice(folders, _FOLDERS))
         for start in range(0, len(found), _CHUNK):
+            ready: list[Found] = []
             for item in pool.map(_with_status, found[start : start + _CHUNK]):
-                if item[2] == FOLDER:
+                ready.append(item)
+                if item[2] == FOLDER:  # one that the walk enters next
                     self._look_into(pool, islice(folders, 1))
-                yield item
+                    yield ready
+                    ready = []
+            yield ready
 
     def _look_into(self, pool: ThreadPoolExecutor, folders: Iterable[os.DirEntry[str]]) -> None:
         for folder in folders:
@@ -102,7 +104,10 @@ class Ahead:
 
 def _listed(path: str) -> list[Found]:
     with os.scandir(path) as entries:
-        return [_found(entry) for entry in entries]
+        return [
+            (entry.name, entry, FILE, None) if entry.is_file(follow_symlinks=False) else _found(entry)
+            for entry in entries
+        ]
 
 
 def _listed_with_statuses(path: str) -> list[Found]:
@@ -124,8 +129,6 @@ def _with_status(item: Found) -> Found:
 
 
 def _found(entry: os.DirEntry[str]) -> Found:
-    if entry.is_file(follow_symlinks=False):
-        return entry.name, entry, FILE, None
     if entry.is_dir(follow_symlinks=False):
         return entry.name + "/", entry, FOLDER, None
     if entry.is_symlink():

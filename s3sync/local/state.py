@@ -13,18 +13,18 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import platformdirs
 
 from ..core.objects import Fingerprint, Known, LocalFile, RemoteObject
+from . import lookahead
+from .lookahead import Lookahead
 
 FILE_NAME = "state.sqlite3"
 _VERSION = 1
-_BATCH = 2000
-_FIRST_BATCH = 16
 _BITS = 0x7FFF_FFFF_FFFF_FFFF
 _SETTLED_NS = 2_000_000_000
 """A file that changed less than this ago may change again within its time stamp's resolution (as git has it)."""
@@ -37,8 +37,6 @@ CREATE TABLE known (target TEXT, key TEXT, etag TEXT, size INT, sent_size INT, m
 CREATE TABLE fact (target TEXT, name TEXT, value TEXT, PRIMARY KEY (target, name)) WITHOUT ROWID;
 """
 
-T = TypeVar("T")
-
 
 def default_directory() -> Path | None:
     """The user's state directory for this project, or None for a user without a home."""
@@ -46,38 +44,6 @@ def default_directory() -> Path | None:
         return platformdirs.user_state_path("s3sync")
     except (RuntimeError, OSError):
         return None
-
-
-class _Ahead(Generic[T]):
-    """Reads a table in the order in which a sorted walk asks, a batch of rows at a time.
-
-    A name before the batch (a file without its place in the order) is asked for singly. Who asks for few names gets
-    small batches.
-    """
-
-    def __init__(self, fetch: Callable[[str, int], list[tuple[str, T]]]) -> None:
-        self._fetch = fetch
-        self._rows: dict[str, T] = {}
-        self._first, self._last, self._ended = "", "", False
-        self._asked = 0
-
-    def get(self, name: str) -> T | None:
-        if name < self._first:
-            rows = self._fetch(name, 1)
-            return rows[0][1] if rows and rows[0][0] == name else None
-        if name > self._last and not self._ended:
-            size = min(_BATCH, max(_FIRST_BATCH, 4 * self._asked))
-            rows = self._fetch(name, size)
-            self._rows, self._asked = dict(rows), 0
-            self._first, self._ended = name, len(rows) < size
-            self._last = rows[-1][0] if rows else name
-        self._asked += 1
-        return self._rows.get(name)
-
-    def drop(self) -> None:
-        """Forgets the batch: the table is about to change."""
-        self._rows = {}
-        self._first, self._last, self._ended = "", "", False
 
 
 class State:
@@ -104,9 +70,9 @@ class State:
         self._read_only = False
         self._path: Path | None = None
         self._database = self._open(directory)
-        self._fingerprints: _Ahead[tuple[Any, ...]] = _Ahead(self._fetch_fingerprints)
-        self._known: _Ahead[Known] = _Ahead(self._fetch_known)
-        self._settled: _Ahead[tuple[Any, ...]] = _Ahead(self._fetch_settled)
+        self._fingerprints: Lookahead[tuple[Any, ...]] = Lookahead(self._fetch_fingerprints)
+        self._known: Lookahead[Known] = Lookahead(self._fetch_known)
+        self._settled: Lookahead[tuple[Any, ...]] = Lookahead(self._fetch_settled)
 
     def fingerprint(self, file: LocalFile, encoding: str) -> Fingerprint | None:
         """The fingerprint of a file that has not changed since it was taken."""
@@ -131,6 +97,20 @@ class State:
             return False
         row = self._settled.get(key)
         return row is not None and row == (obj.etag, obj.size, encoding, *_status(file)) and bool(obj.etag)
+
+    def unsettled(
+        self, files: Sequence[LocalFile], objects: Sequence[RemoteObject], encodings: Iterable[str]
+    ) -> list[int]:
+        """The places of those of which `is_settled` does not hold, or may not; keys ascend."""
+        keys = [obj.key for obj in objects]
+        if self._prefix is None or not (self._new_known.keys().isdisjoint(keys) and self._forgotten.isdisjoint(keys)):
+            return list(range(len(keys)))
+        sides = zip(self._settled.get_all(keys), files, objects, encodings, strict=False)  # one may be without end
+        return [
+            place
+            for place, (row, (_, _, size, mtime, ctime, inode), (_, stored, etag, _), encoding) in enumerate(sides)
+            if row != (etag, stored, encoding, inode, size, mtime, ctime) or not etag
+        ]
 
     def remember_fingerprint(self, file: LocalFile, encoding: str, fingerprint: Fingerprint) -> None:
         """Keeps a fingerprint, unless the file changed a moment ago."""
@@ -198,7 +178,7 @@ class State:
 
     def _flush_if_due(self) -> None:
         due = len(self._new_fingerprints) + len(self._new_known) + len(self._forgotten)
-        if due >= 4 * _BATCH or (due % 64 == 0 and time.monotonic() - self._flushed > 1.0):
+        if due >= 4 * lookahead.BATCH or (due % 64 == 0 and time.monotonic() - self._flushed > 1.0):
             self.flush()
 
     def _fetch_fingerprints(self, name: str, limit: int) -> list[tuple[str, tuple[Any, ...]]]:

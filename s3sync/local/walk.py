@@ -7,18 +7,20 @@ sort like UTF-8's bytes, so names need no encoding; names that are not UTF-8 hav
 from __future__ import annotations
 
 import errno
+import math
 import os
 import stat
 import time
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from operator import itemgetter
 
 from ..core.comparison import Reason
 from ..core.events import Failure
 from ..core.objects import LocalFile
-from ..core.plan import Entry, Passed
+from ..core.plan import Entry, Passed, Stretch
 from ..core.scope import Scope
 from .ahead import FILE, LINK, Ahead, Found
 
@@ -43,7 +45,7 @@ class Walk:
     hold: Callable[[Entry], None]
     """Takes what has a key but no place in the sorted stream."""
     is_regular: Callable[[str], bool]
-    """Whether a name's key is just the prefix and the name."""
+    """Whether a name's key is just the prefix and the name; asked of many names too, as lines of one text."""
     follow_symlinks: bool = False
     min_age: float = 0.0
     compose: bool = False
@@ -57,6 +59,10 @@ class Walk:
     _ahead: Ahead = field(default_factory=Ahead)
 
     def __iter__(self) -> Iterator[Entry]:
+        yield from _one_by_one(self.stretches())
+
+    def stretches(self) -> Iterator[Entry | Stretch]:
+        """The same, where files that follow each other in a folder may come together."""
         root = os.path.realpath(self.root)
         status = os.stat(root)
         try:
@@ -64,7 +70,7 @@ class Walk:
         finally:
             self._ahead.close()
 
-    def _folder(self, root: str, path: str, name: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry]:
+    def _folder(self, root: str, path: str, name: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry | Stretch]:
         """Everything below one folder; `name` is empty for the root, and ends with `/` below it."""
         if len(above) > _DEEPEST:
             self.complete = False
@@ -78,24 +84,60 @@ class Walk:
         except OSError as error:
             yield self._closed(name[:-1], error)
             return
-        odd = [item for item in found if not self._in_order(name, item[1].name)]
-        if odd:
+        if not self._in_order(name, "\n".join(map(_order, found))):
+            for item in found:
+                if not self._in_order(name, item[1].name):
+                    yield from self._set_aside(root, item, name, above)
             found = [item for item in found if self._in_order(name, item[1].name)]
-        for item in odd:
-            yield from self._set_aside(root, item, name, above)
         found.sort(key=_order)
-        for item in self._ahead.statuses(found, lambda base: not self.scope.leaves_out_folder(name + base)):
-            _, entry, kind, status = item
-            if kind != FILE:
-                yield from self._branch(root, item, name + entry.name, above)
-            elif (leaf := self._leaf(entry, name + entry.name, status)) is not None:
-                yield leaf
+        for chunk in self._ahead.statuses(found, lambda base: not self.scope.leaves_out_folder(name + base)):
+            yield from self._part(root, chunk, name, above)
 
     def _in_order(self, parent: str, base: str) -> bool:
+        """Whether a name stands where its key does; also of lines: whether all do."""
         name = parent + base
         if not name.isascii() and not (is_utf8(name) and (not self.compose or composed(base) == base)):
             return False
         return self.is_regular(name)
+
+    def _part(
+        self, root: str, chunk: list[Found], parent: str, above: tuple[tuple[int, int], ...]
+    ) -> Iterator[Entry | Stretch]:
+        """Some of a folder's entries. What is no plain file in scope, or may not be, is looked at by itself."""
+        doubtful = self._doubtful(parent, [item[1].name for item in chunk if item[2] == FILE])
+        latest = self.now() - self.min_age if self.min_age else math.inf
+        stretch: Stretch = []
+        for item in chunk:
+            _, entry, kind, status = item
+            if kind == FILE and entry.name not in doubtful:
+                try:
+                    status = status or entry.stat(follow_symlinks=False)
+                except OSError:
+                    pass  # to be met again
+                else:
+                    if stat.S_ISREG(status.st_mode) and status.st_mtime <= latest:
+                        stretch.append(_local_file((
+                            parent + entry.name, entry.path, status.st_size, status.st_mtime_ns, status.st_ctime_ns,
+                            status.st_ino,
+                        )))  # fmt: skip
+                        continue
+            if stretch:
+                self.files += len(stretch)
+                yield stretch
+                stretch = []
+            if kind != FILE:
+                yield from self._branch(root, item, parent + entry.name, above)
+            elif (leaf := self._leaf(entry, parent + entry.name, status)) is not None:
+                yield leaf
+        if stretch:
+            self.files += len(stretch)
+            yield stretch
+
+    def _doubtful(self, parent: str, bases: list[str]) -> Collection[str]:
+        """Those of these names that may be out of scope, or too long for a key; of most folders none."""
+        if (len(parent) + max(map(len, bases), default=0)) * 4 + self.key_overhead > MAX_KEY_BYTES:
+            return bases
+        return self.scope.left_out(parent, bases)
 
     def _set_aside(self, root: str, item: Found, parent: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry]:
         """Walks an entry that has no place among the keys: files are held, the rest is passed."""
@@ -105,11 +147,9 @@ class Walk:
             # Its object lies where other names are in scope: it is no orphan there.
             self.hold(Passed(name, Reason.IGNORED, folder=order.endswith("/")))
             return
-        below: Iterable[Entry | None]
+        below: Iterable[Entry | Stretch | None]
         below = (self._leaf(direct, name, status),) if kind == FILE else self._branch(root, item, name, above)
-        for entry in below:
-            if entry is None:
-                continue
+        for entry in _one_by_one(below):
             if not is_utf8(entry.name):
                 reason = entry.reason if isinstance(entry, Passed) else None
                 yield Passed(entry.name, reason, None if reason else NOT_UTF8, storable=False)
@@ -125,7 +165,9 @@ class Walk:
             return self.scope.leaves_out_folder(name)
         return not name.startswith(self.scope.prefix)
 
-    def _branch(self, root: str, item: Found, name: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry]:
+    def _branch(
+        self, root: str, item: Found, name: str, above: tuple[tuple[int, int], ...]
+    ) -> Iterator[Entry | Stretch]:
         """A folder, or a link: followed where it stays inside the root, or the user said so; never in a circle."""
         _, entry, kind, status = item
         linked = kind == LINK
@@ -205,6 +247,16 @@ class Walk:
 
 
 _order = itemgetter(0)
+_local_file: Callable[[tuple[object, ...]], LocalFile] = partial(tuple.__new__, LocalFile)
+"""What `LocalFile._make` does, in half its time."""
+
+
+def _one_by_one(entries: Iterable[Entry | Stretch | None]) -> Iterator[Entry]:
+    for entry in entries:
+        if isinstance(entry, list):
+            yield from entry
+        elif entry is not None:
+            yield entry
 
 
 def composed(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic
 from xml.etree import ElementTree
 
@@ -57,16 +57,21 @@ class _Pages(Generic[Item]):
         self._first = self._fetch(None)
 
     def __iter__(self) -> Iterator[Item]:
+        for objects in self.pages():
+            yield from objects
+
+    def pages(self) -> Iterator[Sequence[Item]]:
+        """The same, a page at a time."""
         page, self._first = self._first or self._fetch(None), None
         pages: queue.Queue[Page[Item] | BaseException | None] = queue.Queue(maxsize=2)
         if page.next_token is None:
-            yield from page.objects
+            yield page.objects
             return
         thread = threading.Thread(target=self._fetch_ahead, args=(page.next_token, pages), daemon=True)
         thread.start()
         try:
             while True:
-                yield from page.objects
+                yield page.objects
                 following = pages.get()
                 if following is None:
                     return

@@ -160,6 +160,12 @@ class Target:
         return overrides(self.storage, "_normalize_name")
 
     @cached_property
+    def sends_as_is(self) -> bool:
+        """Whether no file is changed on its way, whatever its key; then `rendering_of` need not be asked to know."""
+        own = overrides(self.storage, "get_object_parameters") or overrides(self.storage, "_get_write_parameters")
+        return not (self.storage.gzip or own)
+
+    @cached_property
     def has_plain_keys(self) -> bool:
         """Whether a key is the prefix and the name, and the listing is sorted (not so in S3 Express)."""
         return not self.has_own_keys and not self.bucket.endswith("--x-s3")

@@ -12,7 +12,7 @@ from typing import Any
 from ..core.comparison import Action
 from ..core.events import Finding, Outcome, Result
 from ..core.objects import RemoteObject
-from ..core.plan import Entry, Held, Join
+from ..core.plan import Entry, Held, Join, Stretch
 from ..core.scope import Scope
 from ..exceptions import GuardRefused, SourceError
 from ..local import reading
@@ -54,7 +54,7 @@ class FolderPush(Push):
                 hint="check its disk, and where it is named: MEDIA_ROOT, S3SYNC or --source",
             ) from error  # fmt: skip
 
-    def entries(self, scope: Scope, held: Held) -> Iterable[Entry]:
+    def entries(self, scope: Scope, held: Held) -> Iterable[Entry | Stretch]:
         """A walk."""
         options, target = self.run.options, self.target
         spool = self.stack.enter_context(reading.temporary_spool())
@@ -70,7 +70,8 @@ class FolderPush(Push):
                 **how, source=str(self.source), listed_in=options.files_from, null=options.null,
                 stop=lambda: self.run.stopping,
             )  # fmt: skip
-        return self._walk
+            return self._walk
+        return self._walk.stretches()
 
     @property
     def is_unlisted(self) -> bool:

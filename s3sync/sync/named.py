@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ..core.objects import RemoteObject
@@ -29,7 +29,8 @@ class NoListing:
     def open(self) -> None:
         """Does nothing."""
 
-    def __iter__(self) -> Iterator[RemoteObject]:
+    def pages(self) -> Iterator[Sequence[RemoteObject]]:
+        """None."""
         return iter(())
 
 

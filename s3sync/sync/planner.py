@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -12,7 +12,7 @@ from typing import Any
 from ..core.comparison import NEED_HEAD, Action, Compare, Decision, Need, Pair, Reason, Rules, decide
 from ..core.events import Failure, Finding, Outcome, Result
 from ..core.objects import Digest, Known, LocalFile, RemoteObject
-from ..core.plan import Join, Match, Passed
+from ..core.plan import Batch, Join, Match, Passed
 from ..core.report import belongs_in_items
 from ..core.scope import Scope
 from ..local import reading
@@ -23,12 +23,16 @@ from ..s3.target import Rendering, Target
 from .desk import Desk
 from .failures import file_failure, remote_failure, storage_failure
 from .jobs import Executor, Job
+from .naming import spelled
 from .run import Run
+from .settled import unsettled
 
 KEEP = 8 * 1024 * 1024
 """Bytes; larger files are read by a thread of their own, not by the planning one."""
 _INSPECTORS = 8
 _OUTSTANDING = 64
+_OFTEN = 64
+"""Names."""
 Rule = Callable[[Pair, Rules], Decision | Need]
 
 
@@ -57,27 +61,48 @@ class Planner:
 
     def decisions(self, join: Join) -> Iterator[RemoteObject]:
         """Works through a join; yields the objects without a file that are in scope."""
-        counts = self._run.report.counts
-        for number, match in enumerate(join):
-            counts["listed"] = join.listed
-            if self._run.stopping:
-                if not self._counts_the_rest(join, match):
-                    return
-                continue
-            if match.passed is not None:
-                self._passed(match.key, match.passed)
-            elif match.files:
-                self._matched(match)
-            elif match.obj is not None and not self._scope.leaves_out_object(self._target.name_of(match.obj.key)):
-                self.in_scope += 1
-                yield match.obj
-            if self._outstanding or not number % 64:
-                self._desk.work()
-                self._run.progress.compared = number + 1
-                self._run.moved()
-            self._executor.ease()
-            while self._outstanding >= _OUTSTANDING:
-                self._wait()
+        report, progress = self._run.report, self._run.progress
+        for met in join:
+            report.counts["listed"] = join.listed
+            for match in self._unsettled(met) if isinstance(met, Batch) else (met,):
+                if self._run.stopping:
+                    if not self._counts_the_rest(join, match):
+                        return
+                    continue
+                if match.passed is not None:
+                    self._passed(match.key, match.passed)
+                elif match.files:
+                    self._matched(match)
+                elif match.obj is not None and not self._scope.leaves_out_object(self._target.name_of(match.obj.key)):
+                    self.in_scope += 1
+                    yield match.obj
+                progress.compared += 1
+                if self._outstanding or not progress.compared % _OFTEN:
+                    self._look_up()
+                self._executor.ease()
+                while self._outstanding >= _OUTSTANDING:
+                    self._wait()
+
+    def _unsettled(self, batch: Batch) -> Iterable[Match]:
+        """Counts what is as it was when it was found equal; gives back the rest, or all if that can't be told of many.
+
+        It says no more of any name than `_matched` does, which looks at names one by one.
+        """
+        if not self._only_counts_unchanged or self._unlisted or self._run.stopping:
+            return batch.matches()
+        rest = unsettled(batch, self._target, self._state)
+        settled = len(batch.files) - len(rest)
+        self._run.report.counts["scanned"] += settled
+        self._run.report.counts["unchanged"] += settled
+        self.in_scope += settled
+        self._run.progress.compared += settled
+        self._look_up()
+        return batch.matches(rest)
+
+    def _look_up(self) -> None:
+        """Between two names: what others have done meanwhile is taken note of."""
+        self._desk.work()
+        self._run.moved()
 
     def _counts_the_rest(self, join: Join, match: Match) -> bool:
         """After failures have ended the run, what is left is counted, as long as it takes no more requests."""
@@ -140,7 +165,7 @@ class Planner:
         if match.obj is not None:
             self.in_scope += 1
         if len(match.files) > 1:
-            names = " and ".join(_spelled(match.files))
+            names = " and ".join(spelled(match.files))
             for file in match.files:
                 self._fail(file.name, match.key, Failure("KeyCollision", hint=f"rename one: {names} give the same key"))
             return
@@ -286,13 +311,6 @@ class Planner:
 
     def _fail(self, name: str, key: str | None, failure: Failure) -> None:
         self._run.emit(Outcome(name, key, self.action, Result.FAILED, error=failure))
-
-
-def _spelled(files: Sequence[LocalFile]) -> list[str]:
-    """The names of files; where they differ only in Unicode's form, so that this can be seen."""
-    if len({file.name for file in files}) == len(files):
-        return [repr(file.name) for file in files]
-    return [ascii(file.path) for file in files]
 
 
 def _merged(before: Digest | None, after: Digest) -> Digest:

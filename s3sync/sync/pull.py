@@ -198,7 +198,7 @@ class Pull(Push):
         )  # fmt: skip
         self.stack.callback(planner.close)
         entries, plain = self.entries(scope, Held()), self.target.has_plain_keys
-        join = Join(entries if plain else list(entries), listing, self.target.key_of, Held())
+        join = Join(entries if plain else list(entries), listing.pages(), self.target.key_of, Held())
         self._carry_out(planner, join, fetcher)
         if options.dry_run and not run.stopping:
             usual = [each for each in estimate.storage_classes if each != "STANDARD"]

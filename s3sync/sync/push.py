@@ -16,7 +16,7 @@ from django.core.exceptions import SuspiciousOperation
 from ..core.comparison import Action, Rules
 from ..core.events import Failure, Finding, Outcome, Result, Stopped
 from ..core.objects import LocalFile, RemoteObject
-from ..core.plan import Entry, Held, Join
+from ..core.plan import Entry, Held, Join, Stretch
 from ..core.scope import Scope
 from ..exceptions import ConfigurationError, RemoteError
 from ..local import reading
@@ -77,7 +77,7 @@ class Push(ABC):
         """Under what label the state keeps these files. Raises SourceError or GuardRefused if they can't be read."""
 
     @abstractmethod
-    def entries(self, scope: Scope, held: Held) -> Iterable[Entry]:
+    def entries(self, scope: Scope, held: Held) -> Iterable[Entry | Stretch]:
         """The files in the order of their keys; what has no place in that order goes to `hold`."""
 
     @abstractmethod
@@ -154,7 +154,7 @@ class Push(ABC):
         held = Held()
         entries = self.entries(scope, held)
         plain = self.target.has_plain_keys
-        join = Join(entries if plain else list(entries), self.listed(listing), self.target.key_of, held)
+        join = Join(entries if plain else list(entries), self.listed(listing.pages()), self.target.key_of, held)
         try:
             for obj in self.planner.decisions(join):
                 if obj.key.startswith(self.target.prefix):
@@ -184,9 +184,9 @@ class Push(ABC):
             self._estimator.finish(run.report, calls.counts, options)
             run.report.estimate = self._estimator.estimate
 
-    def listed(self, listing: Iterable[RemoteObject]) -> Iterable[RemoteObject]:
+    def listed(self, pages: Iterable[Sequence[RemoteObject]]) -> Iterable[Sequence[RemoteObject]]:
         """The listing on its way to being joined with the files."""
-        return listing
+        return pages
 
     def _open_state(self, root: str) -> State:
         def warn(message: str) -> None:

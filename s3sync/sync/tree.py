@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..core.comparison import Reason
@@ -113,16 +113,20 @@ class TreePush(Push):
         """Whether only a part is sent: then the manifest stays, as it would name what is not there."""
         return bool(self.run.options.prefix or self.run.options.include)
 
-    def listed(self, listing: Iterable[RemoteObject]) -> Iterable[RemoteObject]:
+    def listed(self, pages: Iterable[Sequence[RemoteObject]]) -> Iterable[Sequence[RemoteObject]]:
         """Takes note of the archived manifests on their way."""
-        for obj in listing:
+        for page in pages:
             if self.deploy is not None:
-                archive = self.deploy.archive
-                if obj.key.startswith(self.target.prefix + ARCHIVE):
-                    archive.listed.append(obj)
-                elif self.removals.clear and obj.key == self.target.prefix + self.deploy.manifests.name:
-                    archive.keep_what_was_live(obj.key)  # now: it is about to be replaced
-            yield obj
+                self._take_note(self.deploy, page)
+            yield page
+
+    def _take_note(self, deploy: Deploy, page: Iterable[RemoteObject]) -> None:
+        archived, live = self.target.prefix + ARCHIVE, self.target.prefix + deploy.manifests.name
+        for obj in page:
+            if obj.key.startswith(archived):
+                deploy.archive.listed.append(obj)
+            elif self.removals.clear and obj.key == live:
+                deploy.archive.keep_what_was_live(obj.key)  # now: it is about to be replaced
 
     def carried_out_by(self, executor: Executor) -> Executor:
         """Referents go before referrers, and the manifest last."""

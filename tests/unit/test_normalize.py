@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3sync.core.objects import LocalFile, RemoteObject
-from s3sync.core.plan import Entry, Held, Join, Passed
+from s3sync.core.plan import Entry, Held, Join, Match, Passed
 from s3sync.core.scope import Scope
 from s3sync.local.walk import Walk, composed
 from tests.strategies import SLOW
@@ -28,9 +28,10 @@ def joined(root: str, keys: list[str]) -> tuple[dict[str, tuple[int, bool]], boo
 
     walk = Walk(root=root, scope=Scope(), hold=hold, is_regular=lambda _: True, compose=True)
     objects = [RemoteObject(key, 1, "", "") for key in sorted(keys)]
-    join = Join(walk, objects, lambda name: name, held)
+    join = Join(walk, [objects], lambda name: name, held)
     found: dict[str, tuple[int, bool]] = {}
     for match in join:
+        assert isinstance(match, Match)
         if isinstance(match.passed, Passed):
             continue
         assert match.key not in found

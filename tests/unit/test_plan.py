@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import pytest
 from hypothesis import example, given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from s3sync.core.comparison import Reason
 from s3sync.core.events import Failure
 from s3sync.core.objects import LocalFile, RemoteObject
-from s3sync.core.plan import DeleteLimit, Entry, Held, Join, Match, Passed
+from s3sync.core.plan import Batch, DeleteLimit, Entry, Held, Join, Match, Passed, Stretch
 from tests.strategies import QUICK, names
 
 PREFIX = "media/"
@@ -30,15 +31,45 @@ def key_of(name: str) -> str:
 
 
 def join(entries: Iterable[Entry], objects: Iterable[RemoteObject], held: Held | None = None) -> Join:
-    return Join(entries, objects, key_of, held or Held())
+    return Join(entries, ((each,) for each in objects), key_of, held or Held())
 
 
-def described(matches: Iterable[Match]) -> list[str]:
+def one_by_one(found: Iterable[Match | Batch]) -> list[Match]:
+    return [match for each in found for match in (each.matches() if isinstance(each, Batch) else (each,))]
+
+
+def described(found: Iterable[Match | Batch]) -> list[str]:
     """`f`: there is a file, `ff`: two, `o`: there is an object, `p`: the walk passed it."""
     return [
         f"{match.key.removeprefix(PREFIX)}: {'f' * len(match.files)}{'o' * bool(match.obj)}{'p' * bool(match.passed)}"
-        for match in matches
+        for match in one_by_one(found)
     ]
+
+
+def stretches(entries: Iterable[Entry], most: int) -> Iterator[Entry | Stretch]:
+    """The same, where files of one folder that follow each other come together, `most` at a time."""
+    stretch: Stretch = []
+    for entry in entries:
+        regular = isinstance(entry, LocalFile) and "\\" not in entry.name
+        folder = entry.name.rpartition("/")[0]
+        if stretch and not (regular and len(stretch) < most and stretch[0].name.rpartition("/")[0] == folder):
+            yield stretch
+            stretch = []
+        if isinstance(entry, LocalFile) and regular:
+            stretch.append(entry)
+        else:
+            yield entry
+    if stretch:
+        yield stretch
+
+
+def together(
+    entries: Iterable[Entry], objects: Iterable[RemoteObject], held: Held | None = None, most: int = 3, page: int = 4
+) -> Join:
+    """The same join of stretches and pages."""
+    rest = iter(objects)
+    pages = iter(lambda: list(islice(rest, page)), [])
+    return Join(stretches(entries, most), pages, key_of, held or Held())
 
 
 UNREADABLE = Failure("Unreadable")
@@ -80,6 +111,7 @@ def test_join(case: str) -> None:
     entries, objects, expected = CASES[case]
 
     assert expected == described(join(entries, map(obj, objects)))
+    assert expected == described(together(entries, map(obj, objects)))
 
 
 HELD: dict[str, tuple[list[Entry], list[Entry], list[str], list[str]]] = {
@@ -102,16 +134,22 @@ HELD: dict[str, tuple[list[Entry], list[Entry], list[str], list[str]]] = {
 def test_held(case: str) -> None:
     """Files whose key is not where their name stands (`a\\b` -> `a/b`) find their objects all the same."""
     held_entries, entries, objects, expected = HELD[case]
-    held = Held()
-    for entry in held_entries:
-        held.add(key_of(entry.name), entry)
+    for joined in (join, together):
+        held = Held()
+        for entry in held_entries:
+            held.add(key_of(entry.name), entry)
 
-    assert expected == described(join(entries, map(obj, objects), held))
+        assert expected == described(joined(entries, map(obj, objects), held))
 
 
 def test_a_file_out_of_order_is_not_lost() -> None:
     """Whatever the walk does: a file that comes too late is held, and comes at the end."""
-    assert ["a: f", "c: fo", "b: f"] == described(join([file("a"), file("c"), file("b")], [obj("c")]))
+    for joined in (join, together):
+        assert ["a: f", "c: fo", "b: f"] == described(joined([file("a"), file("c"), file("b")], [obj("c")]))
+        assert ["a: fo", "c: fo", "b: f"] == described(
+            joined(map(file, "acb"), map(obj, "ac"))
+        )  # fmt: skip
+        assert ["a: fo", "a: f"] == described(joined(map(file, "aa"), [obj("a")]))
 
 
 def test_files_out_of_order_still_collide() -> None:
@@ -152,6 +190,54 @@ def test_one_of_each_is_held_at_a_time() -> None:
     assert {"files": 1000, "objects": 1000} == read
 
 
+def test_what_stands_abreast_stays_together() -> None:
+    """Looking at each name costs ten times as much: only what has no object, or a page's end, comes between."""
+    keys = [f"{number:04}" for number in range(1000)]
+    merged = together(map(file, keys), (obj(key) for key in keys if key != "0500"), most=100, page=250)
+    found = list(merged)
+
+    assert [100, 100, 50, 50, 100, 100, 1, 99, 100, 51, 49, 100, 100] == [
+        len(each.files) for each in found
+    ]  # fmt: skip
+    assert keys == [match.files[0].name for match in one_by_one(found)]
+    assert 999 == merged.listed
+    assert merged.ended
+
+
+@QUICK
+@given(
+    st.sets(names("ab\\-/")), st.lists(names("ab-/")) | st.sets(names("ab-/")).map(sorted), st.integers(1, 4),
+    st.integers(1, 4), st.data(),
+)  # fmt: skip
+@example({"a\\b", "a/b", "a/c"}, ["a/b", "a/c"], 2, 2, None)
+def test_what_is_joined_together_equals_what_is_joined_one_by_one(
+    files: set[str], objects: list[str], most: int, page: int, data: st.DataObject | None
+) -> None:
+    """In whatever stretches and pages the two sides come, in whatever order the server lists, whatever was passed."""
+    entries: list[Entry] = [file(name) for name in sorted(files) if "\\" not in name]
+    if data is not None and entries and data.draw(st.booleans()):
+        place = data.draw(st.integers(0, len(entries) - 1))
+        folder = data.draw(st.booleans())
+        below = entries[place].name + "/"
+        entries = [each for each in entries if not (folder and each.name.startswith(below))]
+        place = next(place for place, each in enumerate(entries) if each.name + "/" == below)
+        entries[place] = Passed(entries[place].name, Reason.LINK if folder else Reason.YOUNG, folder=folder)
+    single = join(entries, map(obj, objects), held_of(files))
+    merged = together(entries, map(obj, objects), held_of(files), most, page)
+
+    assert one_by_one(single) == one_by_one(merged)
+    assert (single.listed, single.disordered) == (merged.listed, merged.disordered)
+
+
+def held_of(names: Iterable[str]) -> Held:
+    """The files whose keys are not where their names stand."""
+    held = Held()
+    for name in names:
+        if "\\" in name:
+            held.add(key_of(name), file(name))
+    return held
+
+
 @QUICK
 @given(st.sets(names("ab-./é😀")), st.sets(names("ab-./é😀")))
 def test_join_equals_a_join_by_dictionary(files: set[str], objects: set[str]) -> None:
@@ -178,7 +264,7 @@ def test_join_with_held_files_equals_a_join_by_dictionary(files: set[str], objec
         key: (sorted(name for name in files if key_of(name) == key), key.removeprefix(PREFIX) in objects)
         for key in keys
     }
-    matches = list(join(map(file, regular), map(obj, sorted(objects)), held))
+    matches = one_by_one(join(map(file, regular), map(obj, sorted(objects)), held))
 
     assert len(keys) == len(matches)
     assert expected == {
@@ -191,7 +277,7 @@ def test_join_with_held_files_equals_a_join_by_dictionary(files: set[str], objec
 def test_no_object_of_a_disordered_listing_is_lost(files: set[str], objects: list[str]) -> None:
     """In whatever order a server lists: each file and each object exactly once."""
     merged = join(map(file, sorted(files)), map(obj, objects))
-    matches = list(merged)
+    matches = one_by_one(merged)
 
     assert sorted(files) == sorted(each.name for match in matches for each in match.files)
     assert sorted(map(obj, objects)) == sorted(match.obj for match in matches if match.obj is not None)
@@ -203,8 +289,8 @@ def test_no_object_of_a_disordered_listing_is_lost(files: set[str], objects: lis
 def test_what_the_walk_passed_has_no_orphans(objects: set[str], data: st.DataObject) -> None:
     """An object that a passed name covers never stands alone; any other does."""
     folder = data.draw(st.sampled_from(sorted(objects) or ["a"])).partition("/")[0]
-    alone = [match.key.removeprefix(PREFIX) for match in join([Passed(folder, folder=True)], map(obj, sorted(objects)))
-             if match.obj is not None]  # fmt: skip
+    merged = join([Passed(folder, folder=True)], map(obj, sorted(objects)))
+    alone = [match.key.removeprefix(PREFIX) for match in one_by_one(merged) if match.obj is not None]
 
     assert sorted(name for name in objects if not name.startswith(folder + "/")) == alone
 

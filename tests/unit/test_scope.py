@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from s3sync.core.comparison import Reason
-from s3sync.core.scope import Scope, is_junk, is_secret, matches
+from s3sync.core.scope import Scope, is_junk, is_secret, matches, may_be_secret
 from tests.strategies import QUICK, globs, names
 
 
@@ -237,3 +237,37 @@ def test_secrets_are_what_the_patterns_say(name: str) -> None:
     dotted = any(part.startswith(".") and part != ".well-known" for part in parts)
 
     assert (dotted or any(fnmatchcase(parts[-1], pattern) for pattern in PATTERNS)) is is_secret(name)
+
+
+_PARTS = st.lists(st.sampled_from([
+    "a", "/", ".", "env", ".env", ".well-known", ".git", "id_", "credentials", ".py", "c", ".key", "\n", "ID_", ".PEM",
+    "Σ", "\u0130", "Thumbs.db", ".nfs", ".s3sync-", ".DS_Store", "desktop.ini",
+]), max_size=5).map("".join)  # fmt: skip
+
+
+@QUICK
+@given(st.lists(_PARTS, max_size=4))
+def test_no_secret_hides_among_many_names(found: list[str]) -> None:
+    """What is said of many names at once is said of no secret."""
+    assert may_be_secret(found) or not any(map(is_secret, found))
+
+
+def test_most_names_are_cleared_at_once() -> None:
+    """The quick look would be none if it did not let usual names pass."""
+    assert not may_be_secret(["a.png", "2026/03/é.jpg", "grid_1.png", "id.png", "settings.json", "a.keys"])
+
+
+@QUICK
+@given(st.lists(_PARTS.filter(lambda base: "/" not in base), max_size=4), st.sampled_from(["", "a/", "a/b/"]))
+def test_what_is_not_left_out_at_once_is_not_one_by_one(bases: list[str], folder: str) -> None:
+    """Junk, globs and prefixes leave out the same names either way."""
+    for scope in (Scope(), Scope(prefix="a/"), Scope(prefix="a/a"), Scope(ignore=("*.py",)), Scope(include=("a",))):
+        left_out = scope.left_out(folder, bases)
+        assert {base for base in bases if scope.leaves_out_file(folder + base)} <= set(left_out) <= set(bases)
+
+
+def test_usual_names_are_taken_at_once() -> None:
+    """What is next to junk is not suspected of being junk."""
+    assert {"Thumbs.db"} == set(Scope().left_out("a/", ["b.png", "Thumbs.db", "thumbs.db", "c"]))
+    assert {"b.png"} == set(Scope(ignore=("*.png",)).left_out("", ["b.png", "c"]))
+    assert [] == list(Scope(prefix="a/").left_out("a/b/", ["b.png"]))

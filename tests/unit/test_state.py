@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3sync.core.objects import Fingerprint, Known, LocalFile, RemoteObject
-from s3sync.local import state as state_module
+from s3sync.local import lookahead
 from s3sync.local.state import FILE_NAME, State, default_directory
 from tests.strategies import SLOW, names
 from tests.unit.forked import as_nobody, in_child
@@ -285,7 +285,7 @@ def counted(opened: State, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_in_order_a_query_reads_many(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sorted walk costs a query for each batch, not for each name."""
-    monkeypatch.setattr(state_module, "_BATCH", 10)
+    monkeypatch.setattr(lookahead, "BATCH", 10)
     keys = [f"k{number:03}" for number in range(95)]
     fill_known(opener, keys)
     second = opener()
@@ -297,7 +297,7 @@ def test_in_order_a_query_reads_many(opener: Opener, monkeypatch: pytest.MonkeyP
 
 def test_sparse_questions(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     """Names between, before and behind what is stored; once the end is known, nothing is asked any more."""
-    monkeypatch.setattr(state_module, "_BATCH", 10)
+    monkeypatch.setattr(lookahead, "BATCH", 10)
     keys = [f"k{number:03}" for number in range(0, 95, 3)]
     fill_known(opener, keys)
     second = opener()
@@ -311,7 +311,7 @@ def test_sparse_questions(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_questions_out_of_order(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name without its place in the order is found, and the batch is not lost over it."""
-    monkeypatch.setattr(state_module, "_BATCH", 10)
+    monkeypatch.setattr(lookahead, "BATCH", 10)
     keys = [f"k{number:03}" for number in range(40)]
     fill_known(opener, keys)
     second = opener()
@@ -324,7 +324,7 @@ def test_questions_out_of_order(opener: Opener, monkeypatch: pytest.MonkeyPatch)
 @given(st.sets(names()), st.lists(names(), max_size=12))
 def test_any_order_finds_the_same(stored: set[str], asked: list[str]) -> None:
     """Looking ahead is a matter of speed alone."""
-    before, state_module._BATCH = state_module._BATCH, 3
+    before, lookahead.BATCH = lookahead.BATCH, 3
     try:
         with tempfile.TemporaryDirectory() as directory:
             opener = Opener(Path(directory))
@@ -334,14 +334,14 @@ def test_any_order_finds_the_same(stored: set[str], asked: list[str]) -> None:
             found = [second.known(key) for key in questions]
             opener.close()
     finally:
-        state_module._BATCH = before
+        lookahead.BATCH = before
 
     assert [known(key) if key in stored else None for key in questions] == found
 
 
 def test_much_is_stored_in_between(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that is killed has not learnt for nothing, and memory stays small."""
-    monkeypatch.setattr(state_module, "_BATCH", 5)
+    monkeypatch.setattr(lookahead, "BATCH", 5)
     first = opener()
     for number in range(45):
         first.remember_known(f"k{number:03}", known())
@@ -566,8 +566,10 @@ def test_settled(opener: Opener) -> None:
 
     again = opener(source="s", prefix="media/")
     assert again.is_settled("media/a.png", FILE, "", OBJ)
+    assert [] == again.unsettled([FILE], [OBJ], [""])
     again.forget("media/a.png")
     assert not again.is_settled("media/a.png", FILE, "", OBJ)
+    assert [0] == again.unsettled([FILE], [OBJ], [""])
 
 
 @pytest.mark.parametrize("why", UNSETTLED)
@@ -578,3 +580,47 @@ def test_not_settled(opener: Opener, why: str) -> None:
 
     again = opener(**{"source": "s", "prefix": "media/", **wishes})
     assert not again.is_settled("media/a.png", file, encoding, obj)
+    assert [0] == again.unsettled([file], [obj], [encoding])
+
+
+@SLOW
+@given(st.lists(st.sampled_from([*UNSETTLED, "nothing", "no record", "it is being recorded"]), min_size=1, max_size=9),
+       st.integers(1, 4))  # fmt: skip
+def test_many_are_settled_as_each_one_is(whys: list[str], most: int) -> None:
+    """What is said of many at once, in whatever portions, is what is said of each."""
+    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lookahead, "BATCH", 2)
+        opener = Opener(Path(directory))
+        first, other = opener(source="s", prefix="media/"), opener(source="t", prefix="media/")
+        files, objects, encodings = [], [], []
+        for number, why in enumerate(whys):
+            name = f"{number}.png"
+            file, encoding, obj, record, wishes = UNSETTLED.get(why, (FILE, "", OBJ, known(), {}))
+            files.append(file._replace(name=name))
+            objects.append(obj._replace(key="media/" + name))
+            encodings.append(encoding)
+            first.remember_fingerprint(FILE._replace(name=name), "", PRINT)
+            if why != "no record":
+                (other if "source" in wishes else first).remember_known("media/" + name, record)
+        first.close()
+        other.close()
+        again = opener(source="s", prefix="media/")
+        for number, why in enumerate(whys):
+            if why == "it is being recorded":
+                again.remember_known(f"media/{number}.png", known())
+        portions = [slice(start, start + most) for start in range(0, len(whys), most)]
+        told = [
+            part.start + place for part in portions
+            for place in again.unsettled(files[part], objects[part], encodings[part])
+        ]  # fmt: skip
+        single = opener(source="s", prefix="media/")
+        settled = [
+            single.is_settled(obj.key, file, encoding, obj)
+            for file, obj, encoding in zip(files, objects, encodings, strict=True)
+        ]
+        opener.close()
+
+    pending = {number for number, why in enumerate(whys) if why == "it is being recorded"}
+    unsettled = {number for number, is_settled in enumerate(settled) if not is_settled}
+    assert unsettled | pending <= set(told)
+    assert pending or unsettled == set(told)
