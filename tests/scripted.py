@@ -6,6 +6,7 @@ A script is called once per connection, with a `Talk`, in a thread of its own; w
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -99,7 +100,7 @@ def once(*parts: bytes) -> Callable[[Talk], None]:
 
 
 @contextmanager
-def scripted(script: Callable[[Talk], None]) -> Iterator[Scripted]:
+def scripted(script: Callable[[Talk], None], tls: ssl.SSLContext | None = None) -> Iterator[Scripted]:
     """A server for the length of the block."""
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
         server = Scripted(listener.getsockname()[1])
@@ -107,13 +108,17 @@ def scripted(script: Callable[[Talk], None]) -> Iterator[Scripted]:
         threads: list[threading.Thread] = []
 
         def serve(connection: socket.socket, number: int) -> None:
-            with connection, suppress(OSError):
+            with suppress(OSError):
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                talk = Talk(server, connection, number)
-                with talk.file:
-                    script(talk)
-                    with suppress(OSError):
-                        connection.shutdown(socket.SHUT_RDWR)
+                if tls is not None:
+                    connection = tls.wrap_socket(connection, server_side=True)
+                    open_ones.append(connection)
+                with connection:
+                    talk = Talk(server, connection, number)
+                    with talk.file:
+                        script(talk)
+                        with suppress(OSError):
+                            connection.shutdown(socket.SHUT_RDWR)
 
         def accept() -> None:
             while True:
