@@ -146,7 +146,7 @@ class FastEngine:
             self._until_far = None
 
     def _completed(self, put: Put, told: Told) -> None:
-        _, code, text, encryption = told
+        _, code, text, encryption, _ = told
         if not code:
             self._deliver_to(Stored(put, text, encryption))
         elif code == DENIED:

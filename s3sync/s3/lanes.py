@@ -60,13 +60,15 @@ class Lane:
                 etag = etag_value(put.condition, quoted)
             except NotFast:
                 template = None
-        return self._number, template, put.key, put.md5, put.sha256, etag, put.assumed, put.body or b""
+        return self._number, template, put.key, put.known_md5, put.sha256, etag, put.assumed, put.body or b""
 
     def _tell(self, results: list[Told]) -> None:
         for result in results:
             put = self._puts.pop(result[0], None)
             if put is None:
                 continue
+            if put.known_md5 is None:
+                put.known_md5 = result[4]
             try:
                 self._deliver(put, result)
             except Exception:
@@ -238,7 +240,7 @@ class Far(Lane):
             order = self._orders.popleft()
             if order == "cancel":
                 waiting, self._outbox = self._outbox, deque()
-                self._tell([(job[0], "cancelled", "", None) for job in waiting])
+                self._tell([(job[0], "cancelled", "", None, None) for job in waiting])
             self._frames.send(order, None)
         if self._outbox and not (self.ready and self._may_begin()):
             return
@@ -303,7 +305,7 @@ class Far(Lane):
 
     def _give_back(self, code: str) -> None:
         """Hands over all that is under way."""
-        self._tell([(number, code, "", None) for number in list(self._puts)])
+        self._tell([(number, code, "", None, None) for number in list(self._puts)])
 
     def _close_wake(self) -> None:
         self._wake.close()

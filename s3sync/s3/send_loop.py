@@ -11,7 +11,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable
-from hashlib import sha256
+from hashlib import md5, sha256
 from typing import Any
 
 from .answers import told
@@ -28,11 +28,12 @@ NO_VERDICT = ("429", "503", "cancelled", "not-fast", "stale")
 THROTTLED = (429, 503)
 INTERNAL = "an unexpected error"
 
-Job = tuple[int, Any, str, str, "str | None", "str | None", bool, bytes]
-"""Number, template, key, MD5 (hexadecimal), SHA-256 (hexadecimal, if it is known already), `If-Match`'s value, whether
+Job = tuple[int, Any, str, "str | None", "str | None", "str | None", bool, bytes]
+"""Number, template, key, MD5 and SHA-256 (hexadecimal, as far as they are known already), `If-Match`'s value, whether
 412 is an answer that was reckoned with, and the body. The template is None where there is none."""
-Told = tuple[int, str, str, "str | None"]
-"""Number; "" for what is stored, `answers.DENIED`, or why it is handed over; the ETag or a message; the encryption."""
+Told = tuple[int, str, str, "str | None", "str | None"]
+"""Number; "" for what is stored, `answers.DENIED`, or why it is handed over; the ETag or a message; the encryption; the
+MD5 of what was sent, if it was computed here."""
 
 
 class SendLoop:
@@ -117,15 +118,15 @@ class SendLoop:
                 job = self.inbox.popleft()
             except IndexError:
                 return
-            self._tell([(job[0], code, "", None)])
+            self._tell([(job[0], code, "", None, None)])
 
     def _start(self, connection: Connection | None, job: Job) -> None:
         """Sends one object, or hands it over; raises nothing, as it is the only one who knows of it."""
         try:
             if connection is None:
                 raise NotFast("its shape was not proven")
-            head, body = self._head(job), job[7]
-            self.pool.send(connection, (job, time.monotonic()), head, body)
+            (head, md5_hex), body = self._head(job), job[7]
+            self.pool.send(connection, (job, time.monotonic(), md5_hex), head, body)
             self.requests += 1
             if self._rest is not None:
                 self.pace.resume_at = max(self.pace.resume_at, time.monotonic() + self._rest(len(body)))
@@ -138,12 +139,15 @@ class SendLoop:
                 self._hand_over(job, "internal")
             self._collapse(error)
 
-    def _head(self, job: Job) -> bytes:
+    def _head(self, job: Job) -> tuple[bytes, str]:
+        """The head, and the MD5 that it names."""
         _, template, key, md5_hex, digest, etag, _, body = job
+        assert isinstance(template, Template)
+        if md5_hex is None:
+            md5_hex = md5(body, usedforsecurity=False).hexdigest()
         if digest is None and template.signs_payload:
             digest = sha256(body).hexdigest()
-        assert isinstance(template, Template)
-        return template.head(key, len(body), md5_hex, digest, etag, self._now())
+        return template.head(key, len(body), md5_hex, digest, etag, self._now()), md5_hex
 
     def _now(self) -> Moment:
         second = int(time.time())
@@ -195,13 +199,13 @@ class SendLoop:
         self.pump()
 
     def answered(self, connection: Connection) -> None:
-        job, sent_at = connection.job
+        job, sent_at, md5_hex = connection.job
         result: tuple[str, str, str | None] = "internal", "", None
         try:
             result = told(connection.status, connection.headers, connection.body)
             self._learn(result[0], job[6], connection, sent_at)
         finally:  # an exception goes on to `_collapse`
-            self._tell([(job[0], *result)])
+            self._tell([(job[0], *result, md5_hex)])
         self._close_surplus()
         self.pump()
 
@@ -222,7 +226,7 @@ class SendLoop:
 
     def _hand_over(self, job: Job, code: str) -> None:
         self._count(code)
-        self._tell([(job[0], code, "", None)])
+        self._tell([(job[0], code, "", None, None)])
 
     def _count(self, code: str) -> None:
         same, times = self._streak

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import md5
 from typing import Any, Protocol
 
 
@@ -41,8 +42,8 @@ class Put:
     parameters: WriteParameters
     size: int
     """Bytes to be sent."""
-    md5: str
-    """Of those bytes, 32 hexadecimal digits."""
+    known_md5: str | None
+    """Of those bytes, 32 hexadecimal digits; None where the body is in memory and nobody has hashed it yet."""
     body: bytes | None
     """None: stream `path` instead (large files)."""
     path: str
@@ -61,6 +62,13 @@ class Put:
     """Of the parts that the body goes up in, 16 bytes each."""
     sha256: str | None = None
     """Of the body, 64 hexadecimal digits, where somebody has computed it already."""
+
+    @property
+    def md5(self) -> str:
+        """Of the bytes to be sent, 32 hexadecimal digits. Computed when somebody asks; one thread at a time may."""
+        if self.known_md5 is None:
+            self.known_md5 = md5(self.body or b"", usedforsecurity=False).hexdigest()
+        return self.known_md5
 
 
 @dataclass(frozen=True, slots=True)
