@@ -591,16 +591,17 @@ def test_shapes_that_are_not_fast() -> None:
 
 
 def test_many_objects_go_to_a_process_of_their_own(lane: str) -> None:
-    """From so many on; each is completed once, and never are there more connections than allowed."""
+    """Once so many wait; each is completed once, and never are there more connections than allowed."""
     if lane == "far":
         pytest.skip("it finds its way by itself")
-    lock, now, most = threading.Lock(), [0], [0]
+    lock, now, most, release = threading.Lock(), [0], [0], threading.Event()
 
     def script(talk: Talk) -> None:
         with lock:
             now[0] += 1
             most[0] = max(most[0], now[0])
         while talk.read():
+            release.wait(20)
             talk.say(OK)
         with lock:
             now[0] -= 1
@@ -608,19 +609,32 @@ def test_many_objects_go_to_a_process_of_their_own(lane: str) -> None:
     with scripted(script) as server, running(client_for(server.url), start=6, ceiling=6) as harness:
         harness.engine._until_far = FAR_FROM
         harness.submit(*(put_of(f"a/{number}") for number in range(FAR_FROM)))
-        harness.results(FAR_FROM)
         assert harness.engine._far is None
         harness.submit(put_of("b"))
-        assert harness.engine._far is not None
-        awaited(lambda: harness.engine._far.ready)
+        far = harness.engine._far
+        assert far is not None
+        awaited(lambda: far.ready)
         harness.submit(*(put_of(f"c/{number}") for number in range(500)))
         harness.submit(put_of("large", b"x" * (NEAR_FROM + 1)))
+        release.set()
         done = harness.results(FAR_FROM + 502)
         assert {"stored"} == set(codes(done))
-        assert harness.engine._far.requests == 500
+        assert far.requests == 500
         assert harness.engine.requests == FAR_FROM + 502
         assert most[0] <= 6
     assert len({asked.line for asked in server.requests}) == FAR_FROM + 502
+
+
+def test_who_sends_now_and_then_needs_no_process(lane: str) -> None:
+    """However many it comes to."""
+    if lane == "far":
+        pytest.skip("there is none")
+    with scripted(saying(OK)) as server, running(client_for(server.url)) as harness:
+        harness.engine._until_far = 0
+        for number in range(FAR_FROM):
+            harness.submit(put_of(str(number)))
+            harness.results(number + 1)
+        assert harness.engine._far is None
 
 
 @pytest.mark.parametrize("when", ["before it is ready", "at work"])
@@ -659,12 +673,13 @@ def test_no_process_can_be_had(monkeypatch: pytest.MonkeyPatch, lane: str) -> No
     """One that may start no other, and one that is part of another program: all goes as it did."""
     if lane == "far":
         pytest.skip("there is none")
+    monkeypatch.setattr("s3sync.s3.engine_fast.BACKLOG", 0)
     for program in ("/nowhere/python3", "/usr/bin/uwsgi", ""):
         with scripted(saying(OK)) as server, running(client_for(server.url)) as harness:
             monkeypatch.setattr("sys.executable", program)
             harness.engine._until_far = 0
             assert {"stored"} == set(codes(harness.send(*(put_of(str(number)) for number in range(30)))))
-            assert harness.engine._far is None
+            assert harness.engine._until_far is None
 
 
 def test_the_process_ends_with_the_one_that_asked_for_it(lane: str) -> None:

@@ -30,7 +30,9 @@ MOST_PARAMETERS = 64
 """So many sets of write parameters are proven. Whoever has more has some for each key, and proving costs more than it
 saves."""
 FAR_FROM = 64
-"""Objects after which a second process is worth its start."""
+"""Objects after which a second process may be worth its start ..."""
+BACKLOG = 32
+"""... if so many wait: whoever sends one now and then needs none."""
 NEAR_FROM = 128 * 1024
 """Bytes; larger bodies stay in this process: to pass them on costs more than the lock that they would wait for."""
 
@@ -63,7 +65,7 @@ class FastEngine:
         self._parameters: set[WriteParameters] = set()
         self._origin: Origin | None = None
         self._ceiling, self._share = ceiling, ceiling // 4
-        self._until_far = far_from if rest is None and (os.cpu_count() or 1) > 1 else None
+        self._until_far = far_from if rest is None and _processors() > 1 else None
         self._credentials = partial(credentials_of, client)
         self._near = Near(Pace(start, ceiling), credentials=self._credentials, deliver=self._completed, rest=rest)
         self._far: Far | None = None
@@ -119,7 +121,7 @@ class FastEngine:
             return False
         if self._far is None:
             self._until_far -= 1
-            if self._until_far < 0:
+            if self._until_far < 0 and self._near.waiting >= BACKLOG:
                 self._start_far()
             return False
         if self._far.gone:
@@ -178,3 +180,10 @@ class FastEngine:
             return str(reason)
         self.signs_payload = self.signs_payload or template.signs_payload
         return template if is_for(self._origin, template.url) else "its requests go to another server"
+
+
+def _processors() -> int:
+    """Those that this process may use, where the system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

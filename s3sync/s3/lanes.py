@@ -96,6 +96,11 @@ class Near(Lane):
     def origin(self) -> Origin | None:
         return self.loop.pool.origin
 
+    @property
+    def waiting(self) -> int:
+        """How many objects are not on the wire yet."""
+        return len(self.loop.inbox)
+
     def submit(self, put: Put, template: Template | None, quoted: bool) -> None:
         self.loop.inbox.append(self._job(put, template, quoted))
         if self.loop.hungry:

@@ -12,13 +12,13 @@ from __future__ import annotations
 import re
 import time
 from binascii import a2b_hex, b2a_base64
-from dataclasses import dataclass
 from hashlib import sha256
 from hmac import digest as hmac_digest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from .transfer import Condition
+if TYPE_CHECKING:  # who signs in a process of its own does without it
+    from .transfer import Condition
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -81,13 +81,13 @@ def quote_key(key: str) -> str:
     return key if _NEEDS_NO_QUOTING(key) else quote(key, safe="/~")
 
 
-@dataclass(slots=True)
 class Captured:
     """One request of botocore's, as it would have gone out."""
 
-    url: str
-    headers: list[tuple[str, str]]
-    method: str = "PUT"
+    __slots__ = ("headers", "method", "url")
+
+    def __init__(self, url: str, headers: list[tuple[str, str]], method: str = "PUT") -> None:
+        self.url, self.headers, self.method = url, headers, method
 
     @property
     def host(self) -> str:
