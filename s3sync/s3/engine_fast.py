@@ -95,14 +95,21 @@ class FastEngine:
         return template if isinstance(template, str) else None
 
     def submit(self, put: Put) -> None:
-        """Queues one object whose body is in memory."""
-        template = self._template(put.parameters, put.condition, (put.key,), put.carries_md5)
-        if isinstance(template, str) or put.body is None:
+        """Queues one object whose body is in memory; hands it over if its shape can't go the fast way."""
+        if self.take(put) is not None:
             self._near.submit(put, None, self.quote_etags)
-        elif self._goes_far(put.size):
-            self._far.submit(put, template, self.quote_etags)  # type: ignore[union-attr]
-        else:
+
+    def take(self, put: Put) -> str | None:
+        """Queues one object whose body is in memory, if it can go the fast way: None; else leaves it, and says why."""
+        template = self._template(put.parameters, put.condition, (put.key,), put.carries_md5)
+        if isinstance(template, str):
+            return template
+        far = self._far_for(put.size)
+        if far is None:
             self._near.submit(put, template, self.quote_etags)
+        else:
+            far.submit(put, template, self.quote_etags)
+        return None
 
     def cancel(self) -> None:
         """Hands over what is not on the wire; asked a second time, what is on the wire too."""
@@ -116,23 +123,25 @@ class FastEngine:
         if self._far is not None:
             self._far.close()
 
-    def _goes_far(self, size: int) -> bool:
+    def _far_for(self, size: int) -> Far | None:
+        """The other process, if this object is for it."""
         if self._until_far is None:
-            return False
-        if self._far is None:
+            return None
+        far = self._far
+        if far is None:
             self._until_far -= 1
             if self._until_far < 0 and self._near.waiting >= BACKLOG:
                 self._start_far()
-            return False
-        if self._far.gone:
+            return None
+        if far.gone:
             self._until_far = None
-            return False
-        if not self._far.ready or (size > NEAR_FROM and self._share):
-            return False
+            return None
+        if not far.ready or (size > NEAR_FROM and self._share):
+            return None
         if not self._is_shared:
             self._is_shared = True
             self._near.retire(self._share)
-        return True
+        return far
 
     def _start_far(self) -> None:
         pace = self._near.loop.pace

@@ -138,20 +138,18 @@ class Uploader:
         return put.condition is not None and put.body is not None and not self._target.saves_itself
 
     def _route(self, put: Put) -> None:
-        if self.fast is not None and self._may_go_fast(put):
-            self.fast.submit(put)
-        else:
+        if self.fast is None or not self._went_fast(self.fast, put):
             self.boto3.submit(put)
 
-    def _may_go_fast(self, put: Put) -> bool:
-        if put.body is None or self.fast is None or self.fast.degraded is not None:
+    def _went_fast(self, fast: FastEngine, put: Put) -> bool:
+        if put.body is None or fast.degraded is not None:
             return False
         if not self._limits.at_once(put.size):
             return False  # the boto3 engine sends it in measure
         if put.condition is not None and self._conditions.needs_head(single_put=True):
             return False
-        self.fast.quote_etags = not self._conditions.bare_etags
-        reason = self.fast.prepare(put.parameters, (put.key,), put.condition, carries_md5=put.carries_md5)
+        fast.quote_etags = not self._conditions.bare_etags
+        reason = fast.take(put)
         self.why_not_fast = self.why_not_fast or reason
         return reason is None
 
