@@ -74,7 +74,7 @@ def read(
     """
     tries = _TRIES
     if render is None and file.size <= keep and not part_sizes and not checksums:
-        if (reading := _read_at_once(file, keep)) is not None:
+        if (reading := read_at_once(file, keep)) is not None:
             return reading
         tries -= 1
     for _ in range(tries):
@@ -92,7 +92,7 @@ def read(
     raise Restless(file.name)
 
 
-def _read_at_once(file: LocalFile, limit: int) -> Reading | None:
+def read_at_once(file: LocalFile, limit: int) -> Reading | None:
     """The file's bytes and their digest, without a stream object, which is half of what a small file costs.
 
     None if it holds more than `limit` bytes, or was written to meanwhile: then `read` it. Raises what that raises. Any

@@ -78,8 +78,8 @@ class Uploader:
 
     @property
     def signs_payload(self) -> bool:
-        """Whether requests of the fast engine name the SHA-256 of their body, as far as is known yet. Any thread."""
-        return self.fast is not None and self.fast.signs_payload
+        """Whether requests of the fast engine are likely to name the SHA-256 of their body. Any thread may ask."""
+        return self.fast is not None and (self.fast.signs_payload or self._target.endpoint.startswith("http:"))
 
     @property
     def full(self) -> bool:

@@ -16,7 +16,7 @@ from ..local.state import State
 from ..s3.errors import DOWN, NO_RETRY_MENDS, Trouble, writing
 from ..s3.target import Target
 from ..s3.transfer import Completion, Condition, Put, Refused, Stored
-from ..s3.uploader import WINDOW_BYTES, Replaced, Uploader
+from ..s3.uploader import Replaced, Uploader
 from .bodies import Bodies, Got, Ticket
 from .desk import Desk
 from .failures import file_failure, remote_failure
@@ -25,6 +25,8 @@ from .run import Run
 
 _TRIES = 3
 _MANY = 64  # objects under way that are worth being collected in batches
+_MEMORY = 48 * 1024 * 1024
+"""Bytes of files that may be in memory at once, those included that are being read."""
 _NEW = Condition()
 _MIXED = Fingerprint(-1, "0" * 32)
 """Of an object that holds neither what a file held before nor what it holds now."""
@@ -71,8 +73,10 @@ class Uploads:
 
     def ease(self) -> None:
         """Waits while as much is under way as the window allows."""
-        while self._is_full and self._desk_has_work():
-            pass
+        uploader, bodies = self.uploader, self._bodies
+        while uploader.full or bodies.full or uploader.bytes + bodies.bytes >= _MEMORY:
+            if not self._desk_has_work():
+                return
 
     def finish(self) -> None:
         """Waits until nothing is under way; on the way out of an interrupted run, gives up what can be given up."""
@@ -87,11 +91,6 @@ class Uploads:
         """Ends threads and connections."""
         self._bodies.close()
         self.uploader.close()
-
-    @property
-    def _is_full(self) -> bool:
-        uploader, bodies = self.uploader, self._bodies
-        return uploader.full or bodies.full or uploader.bytes + bodies.bytes >= WINDOW_BYTES
 
     def _desk_has_work(self) -> bool:
         if self.uploader.count >= _MANY:
@@ -172,7 +171,7 @@ class Uploads:
                     return
             read.discard()
         size = put.size if stored.size is None else stored.size
-        fingerprint = read.digest.fingerprint
+        fingerprint = Fingerprint(put.size, put.md5)
         self._state.remember_known(put.key, Known(stored.etag, size, fingerprint))
         self._state.remember_fingerprint(read.file, job.rendering.encoding, fingerprint)
         if self._stored is not None:
