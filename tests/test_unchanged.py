@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
+from contextlib import closing
 from typing import Any
 
 from tests.project import S3_STORAGE, Project, Result
@@ -101,3 +103,25 @@ def test_many_folders_of_which_one_has_changed(project: Project, proxy: Proxy) -
     assert 20 == sent
     assert {"scanned": 400, "listed": 400, "unchanged": 400} == third.counts
     assert {"ListObjectsV2": 1} == dict(proxy.count())
+
+
+@ON_MOTO
+def test_what_was_found_equal_is_settled(project: Project, s3: Any, bucket: str) -> None:
+    """s3_push_media: files hashed by a rehearsal, objects of another tool; and records that have lost their files"""
+    for name in project.fill(5):
+        s3.put_object(Bucket=bucket, Key=f"media/{name}", Body=(project.media / name).read_bytes())
+    time.sleep(2.1)
+    assert 5 == project.push("--dry-run").counts["unchanged"]
+    assert 5 == project.push().counts["unchanged"]
+    assert 5 == records(project, "SELECT count(*) FROM known WHERE place IS NOT NULL")
+    records(project, "UPDATE known SET place = NULL")
+
+    assert 5 == project.push().counts["unchanged"]
+    assert 5 == records(project, "SELECT count(*) FROM known WHERE place IS NOT NULL")
+
+
+def records(project: Project, statement: str) -> Any:
+    with closing(sqlite3.connect(project.state / "state.sqlite3")) as database:
+        rows = database.execute(statement).fetchall()
+        database.commit()
+    return rows[0][0] if rows else None

@@ -89,6 +89,14 @@ class Digest(NamedTuple):
         """The part of it that is kept."""
         return Fingerprint(self.size, self.md5)
 
+    def merged(self, before: Digest | None) -> Digest:
+        """With what an earlier reading has computed, if it was of the same bytes."""
+        if before is None or before.fingerprint != self.fingerprint:
+            return self
+        return self._replace(
+            multipart={**before.multipart, **self.multipart}, checksums={**before.checksums, **self.checksums}
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Head:

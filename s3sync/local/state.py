@@ -14,6 +14,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +23,19 @@ import platformdirs
 from ..core.objects import Fingerprint, Known, LocalFile, RemoteObject
 from . import lookahead
 from .lookahead import Lookahead
+from .state_file import number_of, opened, replaced
 
-FILE_NAME = "state.sqlite3"
-_VERSION = 1
 _BITS = 0x7FFF_FFFF_FFFF_FFFF
 _SETTLED_NS = 2_000_000_000
 """A file that changed less than this ago may change again within its time stamp's resolution (as git has it)."""
-
-_SCHEMA = """
-CREATE TABLE fingerprint (root TEXT, variant TEXT, name TEXT, encoding TEXT, inode INT, size INT, mtime_ns INT,
-    ctime_ns INT, sent_size INT, md5 BLOB, PRIMARY KEY (root, variant, name)) WITHOUT ROWID;
-CREATE TABLE known (target TEXT, key TEXT, etag TEXT, size INT, sent_size INT, md5 BLOB, source TEXT,
-    PRIMARY KEY (target, key)) WITHOUT ROWID;
-CREATE TABLE fact (target TEXT, name TEXT, value TEXT, PRIMARY KEY (target, name)) WITHOUT ROWID;
+_HELD = "SELECT target, place, (SELECT text FROM label WHERE id = place) FROM held"
+_UPDATE_KNOWN = """
+INSERT INTO known (target, key, etag, size, sent_size, md5, source) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (target, key) DO UPDATE SET etag = excluded.etag, size = excluded.size, source = excluded.source,
+    place = CASE WHEN sent_size = excluded.sent_size AND md5 = excluded.md5 THEN place END,
+    sent_size = excluded.sent_size, md5 = excluded.md5
 """
+"""Of an object whose file was not looked at anew: what the row has of that stays, where it is of the same bytes."""
 
 
 def default_directory() -> Path | None:
@@ -60,32 +60,40 @@ class State:
 
         `prefix` is what a key has before its file's name; None: it is not as simple as that.
         """
-        self.source, self._prefix = source, prefix
-        self._root = os.fsencode(root).decode("utf-8", "backslashreplace")
-        self._target, self._variant, self._warn = target, variant, warn
-        self._new_fingerprints: list[tuple[Any, ...]] = []
+        self.source, self._prefix, self._target, self._warn = source, prefix, target, warn
+        self._place = os.fsencode(root).decode("utf-8", "backslashreplace") + "\0" + variant
+        self._held_place = f"{self._place}\0{prefix}"
+        self._new_fingerprints: dict[str, tuple[Any, ...]] = {}
         self._new_known: dict[str, tuple[Any, ...]] = {}
         self._forgotten: set[str] = set()
         self._flushed = time.monotonic()
         self._read_only = False
-        self._path: Path | None = None
-        self._database = self._open(directory)
+        self._database, self._path = opened(directory, warn)
+        self._ids: dict[str, int] = {}
         self._fingerprints: Lookahead[tuple[Any, ...]] = Lookahead(self._fetch_fingerprints)
         self._known: Lookahead[Known] = Lookahead(self._fetch_known)
         self._settled: Lookahead[tuple[Any, ...]] = Lookahead(self._fetch_settled)
+        self._elsewhere: list[tuple[str, Lookahead[tuple[Any, ...]]]] | None = None
 
     def fingerprint(self, file: LocalFile, encoding: str) -> Fingerprint | None:
         """The fingerprint of a file that has not changed since it was taken."""
+        stamp = (encoding, *_status(file))
         row = self._fingerprints.get(file.name)
-        if row is None or row[:5] != (encoding, *_status(file)):
-            return None
-        return Fingerprint(row[5], row[6].hex())
+        if row is not None and row[:5] == stamp:
+            return Fingerprint(row[5], row[6].hex())
+        if self._elsewhere is None:
+            self._elsewhere = self._beside_objects()
+        for prefix, rows in self._elsewhere:
+            row = rows.get(prefix + file.name)
+            if row is not None and row[:5] == stamp:
+                return Fingerprint(row[5], row[6].hex())
+        return None
 
     def known(self, key: str) -> Known | None:
         """The record of the object under this key."""
         pending = self._new_known.get(key)
         if pending is not None:
-            return Known(pending[2], pending[3], Fingerprint(pending[4], pending[5].hex()), pending[6])
+            return Known(pending[0], pending[1], Fingerprint(pending[2], pending[3].hex()), self.source)
         return None if key in self._forgotten else self._known.get(key)
 
     def is_settled(self, key: str, file: LocalFile, encoding: str, obj: RemoteObject) -> bool:
@@ -97,6 +105,10 @@ class State:
             return False
         row = self._settled.get(key)
         return row is not None and row == (obj.etag, obj.size, encoding, *_status(file)) and bool(obj.etag)
+
+    def can_settle(self, obj: RemoteObject) -> bool:
+        """Whether `is_settled` may come to hold of this object."""
+        return self._prefix is not None and bool(obj.etag)
 
     def unsettled(
         self, files: Sequence[LocalFile], objects: Sequence[RemoteObject], encodings: Iterable[str]
@@ -118,19 +130,14 @@ class State:
         # A modification time in the future was set by somebody; the change time tells when.
         if now - file.ctime_ns < _SETTLED_NS or 0 <= now - file.mtime_ns < _SETTLED_NS:
             return
-        self._new_fingerprints.append((
-            self._root, self._variant, file.name, encoding, *_status(file),
-            fingerprint.size, bytes.fromhex(fingerprint.md5),
-        ))  # fmt: skip
+        size, md5 = fingerprint
+        self._new_fingerprints[file.name] = (encoding, *_status(file), size, bytes.fromhex(md5))
         self._flush_if_due()
 
     def remember_known(self, key: str, known: Known) -> None:
         """Records an object that we sent or found equal."""
-        fingerprint = known.fingerprint
-        self._new_known[key] = (
-            self._target, key, known.etag, known.size, fingerprint.size, bytes.fromhex(fingerprint.md5),
-            self.source,
-        )  # fmt: skip
+        etag, listed_size, (size, md5), _ = known
+        self._new_known[key] = (etag, listed_size, size, bytes.fromhex(md5))
         self._flush_if_due()
 
     def forget(self, key: str) -> None:
@@ -156,19 +163,37 @@ class State:
         if not (self._new_fingerprints or self._new_known or self._forgotten):
             return
         fingerprints, known, forgotten = self._new_fingerprints, self._new_known, self._forgotten
-        self._new_fingerprints, self._new_known, self._forgotten = [], {}, set()
-        self._fingerprints.drop()
-        self._known.drop()
-        self._settled.drop()
+        self._new_fingerprints, self._new_known, self._forgotten = {}, {}, set()
+        for rows in (self._fingerprints, self._known, self._settled):
+            rows.drop()
+        self._elsewhere, self._ids = None, {}
+        self._write(lambda: self._store(fingerprints, known, forgotten))
 
-        def store() -> None:
-            self._database.executemany(
-                "DELETE FROM known WHERE target = ? AND key = ?", ((self._target, key) for key in forgotten)
-            )
-            self._database.executemany("INSERT OR REPLACE INTO known VALUES (?,?,?,?,?,?,?)", known.values())
-            self._database.executemany("INSERT OR REPLACE INTO fingerprint VALUES (?,?,?,?,?,?,?,?,?,?)", fingerprints)
-
-        self._write(store)
+    def _store(
+        self, fingerprints: dict[str, tuple[Any, ...]], known: dict[str, tuple[Any, ...]], forgotten: set[str]
+    ) -> None:
+        texts = (self._target, self._place, self._held_place, self.source)
+        target, place, held_place, source = (number_of(self._database, text) for text in texts)
+        alone, together = [], []
+        for key, record in known.items():
+            name = key[len(self._prefix) :] if self._prefix is not None and key.startswith(self._prefix) else None
+            taken = fingerprints.get(name) if name is not None else None
+            if name is not None and taken is not None and taken[5:] == record[2:]:
+                del fingerprints[name]
+                together.append((target, key, *record, source, held_place, *taken[:5]))
+            else:
+                alone.append((target, key, *record, source))
+        many = self._database.executemany
+        self._save_from_others(target, held_place, known)
+        many("DELETE FROM known WHERE target = ? AND key = ?", ((target, key) for key in forgotten))
+        many("INSERT OR REPLACE INTO known VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", together)
+        many(_UPDATE_KNOWN, alone)
+        many(
+            "INSERT OR REPLACE INTO fingerprint VALUES (?,?,?,?,?,?,?,?,?)",
+            ((place, name, *taken) for name, taken in fingerprints.items()),
+        )
+        if together:
+            self._database.execute("INSERT OR IGNORE INTO held VALUES (?, ?)", (target, held_place))
 
     def close(self) -> None:
         """Stores what was collected and lets go of the file."""
@@ -181,31 +206,63 @@ class State:
         if due >= 4 * lookahead.BATCH or (due % 64 == 0 and time.monotonic() - self._flushed > 1.0):
             self.flush()
 
+    def _save_from_others(self, target: int, held_place: int, keys: Iterable[str]) -> None:
+        """Fingerprints of other places' files leave the rows that this place's files are to have."""
+        others = self._database.execute(_HELD + " WHERE target = ? AND place <> ?", (target, held_place)).fetchall()
+        for _, other, text in others:
+            root_and_variant, _, prefix = text.rpartition("\0")
+            number = number_of(self._database, root_and_variant)
+            self._database.executemany(
+                "INSERT OR REPLACE INTO fingerprint SELECT ?, substr(key, ?), encoding, inode, file_size, mtime_ns,"
+                " ctime_ns, sent_size, md5 FROM known WHERE target = ? AND key = ? AND place = ?",
+                ((number, len(prefix) + 1, target, key, other) for key in keys),
+            )
+
+    def _beside_objects(self) -> list[tuple[str, Lookahead[tuple[Any, ...]]]]:
+        """Fingerprints of this place's files that stand in the rows of known objects, of any target: by prefix."""
+        return [
+            (text.rpartition("\0")[2], Lookahead(partial(self._fetch_beside, target, place)))
+            for target, place, text in self._query(_HELD, ()) if text.startswith(self._place + "\0")
+        ]  # fmt: skip
+
+    def _fetch_beside(self, target: int, place: int, key: str, limit: int) -> list[tuple[str, tuple[Any, ...]]]:
+        rows = self._query(
+            "SELECT key, encoding, inode, file_size, mtime_ns, ctime_ns, sent_size, md5 FROM known"
+            " WHERE target = ? AND key >= ? AND place = ? ORDER BY key LIMIT ?",
+            (target, key, place, limit),
+        )
+        return [(row[0], row[1:]) for row in rows]
+
     def _fetch_fingerprints(self, name: str, limit: int) -> list[tuple[str, tuple[Any, ...]]]:
         rows = self._query(
-            "SELECT name, encoding, inode, size, mtime_ns, ctime_ns, sent_size, md5 FROM fingerprint"
-            " WHERE root = ? AND variant = ? AND name >= ? ORDER BY name LIMIT ?",
-            (self._root, self._variant, name, limit),
+            "SELECT name, encoding, inode, file_size, mtime_ns, ctime_ns, sent_size, md5 FROM fingerprint"
+            " WHERE place = ? AND name >= ? ORDER BY name LIMIT ?",
+            (self._id(self._place), name, limit),
         )
         return [(row[0], row[1:]) for row in rows]
 
     def _fetch_known(self, key: str, limit: int) -> list[tuple[str, Known]]:
         rows = self._query(
-            "SELECT key, etag, size, sent_size, md5, source FROM known"
+            "SELECT key, etag, size, sent_size, md5, (SELECT text FROM label WHERE id = source) FROM known"
             " WHERE target = ? AND key >= ? ORDER BY key LIMIT ?",
-            (self._target, key, limit),
+            (self._id(self._target), key, limit),
         )
-        return [(row[0], Known(row[1], row[2], Fingerprint(row[3], row[4].hex()), row[5])) for row in rows]
+        return [(row[0], Known(row[1], row[2], Fingerprint(row[3], row[4].hex()), row[5] or "")) for row in rows]
 
     def _fetch_settled(self, key: str, limit: int) -> list[tuple[str, tuple[Any, ...]]]:
         rows = self._query(
-            "SELECT k.key, k.etag, k.size, f.encoding, f.inode, f.size, f.mtime_ns, f.ctime_ns FROM known k"
-            " LEFT JOIN fingerprint f ON f.root = ? AND f.variant = ? AND f.name = substr(k.key, ?)"
-            " AND f.md5 = k.md5 AND f.sent_size = k.sent_size AND k.source = ?"
-            " WHERE k.target = ? AND k.key >= ? ORDER BY k.key LIMIT ?",
-            (self._root, self._variant, len(self._prefix or "") + 1, self.source, self._target, key, limit),
+            "SELECT key, etag, size, encoding, inode, file_size, mtime_ns, ctime_ns FROM known"
+            " WHERE target = ? AND key >= ? AND place = ? AND source = ? ORDER BY key LIMIT ?",
+            (self._id(self._target), key, self._id(self._held_place), self._id(self.source), limit),
         )
         return [(row[0], row[1:]) for row in rows]
+
+    def _id(self, text: str) -> int:
+        found = self._ids.get(text)
+        if found is None:
+            rows = self._query("SELECT id FROM label WHERE text = ?", (text,))
+            found = self._ids[text] = rows[0][0] if rows else 0  # which no row has
+        return found
 
     def _query(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
         try:
@@ -224,73 +281,16 @@ class State:
             self._lose(error)
 
     def _lose(self, error: Exception) -> None:
+        self._ids = {}  # what was written last is not there
         if type(error) is sqlite3.DatabaseError and self._path is not None:  # damaged, but not at its beginning
             self._database.close()
-            self._database, self._path = self._replace_corrupt(self._path, error), None
+            self._database, self._path = replaced(self._path, error, self._warn), None
         elif not self._read_only:
             self._read_only = True
             self._warn(f"The state file can't be used ({error}): going on without it; the next run will hash more.")
-
-    def _open(self, directory: Path | None) -> sqlite3.Connection:
-        if directory is None:
-            self._warn("No state directory (this user has no home): set S3SYNC_STATE_DIR to keep what a run learns.")
-            return _connect(":memory:")
-        path = directory / FILE_NAME
-        try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            database = _connect(str(path))
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                return self._in_memory(path, error)
-            return self._replace_corrupt(path, error)
-        except OSError as error:
-            return self._in_memory(path, error)
-        self._path = path
-        return database
-
-    def _replace_corrupt(self, path: Path, error: Exception) -> sqlite3.Connection:
-        aside = path.with_name(f"{path.name}.corrupt-{time.time_ns()}")
-        try:
-            os.replace(path, aside)
-            connection = _connect(str(path))
-        except (OSError, sqlite3.Error) as again:
-            return self._in_memory(path, again)
-        self._warn(f"The state file {path} was damaged ({error}): kept as {aside.name}, started anew.")
-        return connection
-
-    def _in_memory(self, path: Path, error: Exception) -> sqlite3.Connection:
-        self._warn(f"The state file {path} can't be used ({error}): going on in memory; the next run will hash more.")
-        return _connect(":memory:")
 
 
 def _status(file: LocalFile) -> tuple[int, ...]:
     """What changes when the file does, as far as SQLite's 63 bits go: some file systems number inodes with 64."""
     _, _, size, mtime_ns, ctime_ns, inode = file
     return inode & _BITS, size & _BITS, mtime_ns & _BITS, ctime_ns & _BITS
-
-
-def _connect(path: str) -> sqlite3.Connection:
-    """Opens a state file, and makes its tables if it is new."""
-    database = sqlite3.connect(path, timeout=30.0)
-    try:
-        database.execute("PRAGMA synchronous = NORMAL")
-        version = database.execute("PRAGMA user_version").fetchone()[0]
-        if version > _VERSION:
-            raise sqlite3.OperationalError(f"it was written by a newer version (format {version})")
-        if version == 0:
-            with database:
-                database.execute("BEGIN IMMEDIATE")
-                if database.execute("PRAGMA user_version").fetchone()[0] == 0:
-                    for statement in _SCHEMA.split(";"):
-                        database.execute(statement)
-                    database.execute(f"PRAGMA user_version = {_VERSION}")
-        else:
-            # Writes, so that a file we may only read is found out now and not after the first upload. (BEGIN IMMEDIATE
-            # alone begins a mere reading there.)
-            database.execute("BEGIN IMMEDIATE")
-            database.execute(f"PRAGMA user_version = {_VERSION}")
-            database.rollback()
-    except BaseException:
-        database.close()
-        raise
-    return database

@@ -129,7 +129,7 @@ class Planner:
 
     @property
     def is_busy(self) -> bool:
-        """Whether facts are still being got."""
+        """Whether facts are still missing."""
         return self._outstanding > 0
 
     def reconsider(self, job: Job, found: Mapping[str, Any] | None) -> None:
@@ -239,7 +239,7 @@ class Planner:
     def _digested(self, pair: Pair, need: Need, rendering: Rendering) -> Pair:
         read = self._digest(pair, need, rendering)
         self._state.remember_fingerprint(read.file, rendering.encoding, read.digest.fingerprint)
-        return pair._replace(file=read.file, size=read.digest.size, digest=_merged(pair.digest, read.digest))
+        return pair._replace(file=read.file, size=read.digest.size, digest=read.digest.merged(pair.digest))
 
     def _inspect(self, key: str, pair: Pair, need: Need, rendering: Rendering) -> None:
         self._outstanding += 1
@@ -257,7 +257,7 @@ class Planner:
                 outcome = self._seen(key, pair, answer)
             else:
                 read = self._digest(pair, need, rendering)
-                digest = _merged(pair.digest, read.digest)
+                digest = read.digest.merged(pair.digest)
                 outcome = pair._replace(file=read.file, size=digest.size, digest=digest)
         except Exception as error:  # noqa: BLE001  the worker's boundary
             outcome = error
@@ -301,9 +301,16 @@ class Planner:
         if decision.action is Action.NONE and pair.obj is not None and pair.digest is not None:
             known = Known(pair.obj.etag, pair.obj.size, pair.digest.fingerprint, self._state.source)
             compared = self._rules.compare is not Compare.SIZE
-            if known != pair.known and compared and not self._run.options.dry_run:
+            if compared and not self._run.options.dry_run and not self._is_written(job, pair.obj, known):
                 self._state.remember_known(job.key, known)
+                self._state.remember_fingerprint(pair.file, job.rendering.encoding, pair.digest.fingerprint)
         self._executor.act(job)
+
+    def _is_written(self, job: Job, obj: RemoteObject, known: Known) -> bool:
+        """Whether the state holds all of what was found, so that the next run need not look so closely."""
+        if known != job.pair.known or not self._state.can_settle(obj):
+            return known == job.pair.known
+        return self._state.is_settled(job.key, job.pair.file, job.rendering.encoding, obj)
 
     def _unreadable(self, key: str, file: LocalFile, error: Exception) -> None:
         passed = file_failure(file.name, error)
@@ -311,12 +318,3 @@ class Planner:
 
     def _fail(self, name: str, key: str | None, failure: Failure) -> None:
         self._run.emit(Outcome(name, key, self.action, Result.FAILED, error=failure))
-
-
-def _merged(before: Digest | None, after: Digest) -> Digest:
-    """Both readings' results, if they are of the same bytes; else the later one's."""
-    if before is None or before.fingerprint != after.fingerprint:
-        return after
-    return after._replace(
-        multipart={**before.multipart, **after.multipart}, checksums={**before.checksums, **after.checksums}
-    )
