@@ -27,7 +27,7 @@ from s3sync.s3.pool import Pool
 from s3sync.s3.reactor import Reactor
 from s3sync.s3.session_origin import tls_of
 from s3sync.s3.signing import NotFast
-from s3sync.s3.tls import context_of
+from s3sync.s3.tls import TlsLine, context_of
 from s3sync.s3.wire import Connection
 from tests.scripted import OK, Talk, answer, saying, scripted
 from tests.servers import free_port
@@ -200,6 +200,15 @@ def test_nobody_there(why: str, name: Callable[..., Names]) -> None:
         assert 1 == pool.ready
 
 
+def test_errors_are_told_once() -> None:
+    """A connection that was refused does not run out of time as well."""
+    with running("127.0.0.1", free_port(), timeout=0.05) as pool:
+        pool.open(2)
+        pool.loop.call_later(0.1, pool.loop.stop)
+        pool.loop.run_forever()
+        assert [ConnectionRefusedError] * 2 == [type(each) for each in pool.errors]
+
+
 def test_a_resolver_that_hangs(name: Callable[..., Names], monkeypatch: pytest.MonkeyPatch) -> None:
     """It counts as time to connect; when it answers after all, nobody is troubled by that."""
     release = threading.Event()
@@ -257,9 +266,11 @@ def test_the_end_while_connections_are_made() -> None:
     with scripted(saying(OK)) as server, running("127.0.0.1", server.port) as pool:
         pool.open(1)
         pool.pool.open(5)
-        assert 5 == pool.pool.opening
-        pool.loop.stop()
-        pool.loop.run_forever()
+        making = list(pool.pool._opening)
+        for each in making:
+            each._begin()
+        sockets = [each._socket for each in making]
+    assert [-1] * 5 == [sock.fileno() for sock in sockets if sock is not None]
     assert 1 == pool.ready
 
 
@@ -300,13 +311,17 @@ def test_requests_over_tls(version: ssl.TLSVersion, size: int, authority: tuple[
     path, context = authority
     body = bytes(range(250)) * (size // 250)
 
+    agreed: list[str | None] = []
+
     def script(talk: Talk) -> None:
+        agreed.append(talk.socket.selected_alpn_protocol())  # type: ignore[attr-defined]
         for step in (OK[:10], OK[10:]), (answer(500, b"e" * 40_000),), (OK,):
             time.sleep(0.02)
             talk.read()
             talk.say(*step)
 
     context.maximum_version = version
+    context.set_alpn_protocols(["h2", "http/1.1"])
     try:
         with scripted(script, context) as server, running("localhost", server.port, tls_of(str(path))) as pool:
             pool.open()
@@ -316,7 +331,39 @@ def test_requests_over_tls(version: ssl.TLSVersion, size: int, authority: tuple[
     finally:
         context.maximum_version = ssl.TLSVersion.MAXIMUM_SUPPORTED
     assert ([200, 500, 200], []) == (pool.answers, pool.broken)
+    assert ["http/1.1"] == agreed
     assert [(body, 0)] * 3 == [(asked.body, asked.connection) for asked in server.requests]
+
+
+class Fickle:
+    """A socket of TLS that takes so many bytes at a time, or has something else to do first."""
+
+    def __init__(self, *steps: int | type[ssl.SSLError]) -> None:
+        self.steps = list(steps)
+
+    def send(self, rest: memoryview) -> int:
+        step = self.steps.pop(0)
+        if not isinstance(step, int):
+            raise step
+        return min(step, len(rest))
+
+    def recv_into(self, buffer: memoryview, size: int) -> int:
+        return self.send(buffer[:size])
+
+
+@pytest.mark.parametrize(
+    ("steps", "sent", "received"),
+    [
+        ((100,), 10, 10), ((4, 4, 4), 10, 4), ((4, ssl.SSLWantWriteError), 4, 4), ((4, ssl.SSLWantReadError), 4, 4),
+        ((ssl.SSLWantWriteError,), 0, -1), ((ssl.SSLWantReadError,), -1, -1), ((0,), None, 0),
+    ],
+)  # fmt: skip
+def test_what_a_line_of_tls_tells(steps: tuple[Any, ...], sent: int | None, received: int) -> None:
+    """To write may take a read, and to read a write (RFC 5246, section 7.4.1.1; RFC 8446, section 4.6.3)."""
+    if sent is not None:
+        assert sent == TlsLine(Fickle(*steps)).begin(b"head", b"body67")  # type: ignore[arg-type]
+        assert sent == TlsLine(Fickle(*steps)).send(memoryview(b"0123456789"))  # type: ignore[arg-type]
+    assert received == TlsLine(Fickle(*steps)).receive(memoryview(bytearray(10)))  # type: ignore[arg-type]
 
 
 def test_half_answers_over_tls(authority: tuple[Path, ssl.SSLContext]) -> None:

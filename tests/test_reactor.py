@@ -134,6 +134,8 @@ def test_cancelled_timers_do_not_pile_up(loop: Reactor) -> None:
             timer.cancel()
             timer.cancel()
     assert len(loop._timers) < 200
+    for _ in range(5):
+        loop.call_later(0.01, heard.append, -1).cancel()
     last = loop.call_later(0.02, loop.stop)
     loop.run_forever()
     last.cancel()
@@ -177,6 +179,31 @@ def test_an_interrupted_loop_goes_on_where_it_was(loop: Reactor) -> None:
     loop.stop()  # before it runs: one round, and no waiting
     loop.run_forever()
     assert ["later"] == heard
+    loop.call_later(20, heard.append, "waited")
+    loop.stop()
+    loop.run_forever()
+    assert ["later"] == heard
+
+
+def test_calls_that_ask_for_calls_leave_room_for_sockets(
+    loop: Reactor, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    """They come in the next round, after what can be read by then."""
+    here, there = pair
+    heard: list[str] = []
+
+    def again(number: int) -> None:
+        there.send(b"x")
+        heard.append("call")
+        if number:
+            loop.call_soon(again, number - 1)
+        else:
+            loop.stop()
+
+    loop.watch(here, READ, lambda events: heard.append(here.recv(9).decode()))
+    loop.call_soon(again, 2)
+    loop.run_forever()
+    assert ["call", "x", "call", "x", "call"] == heard
 
 
 def test_without_a_handler_errors_come_out(loop: Reactor) -> None:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from s3sync.s3.reactor import READ, Reactor
+from s3sync.s3.reactor import READ, WRITE, Reactor
 from s3sync.s3.wire import BODY_KEPT, BODY_LIMIT, HEAD_LIMIT, Connection, Line
 from tests.scripted import OK, Scripted, Talk, answer, once, saying, scripted
 
@@ -258,6 +258,8 @@ class Dribble(Line):
 
 
 @settings(deadline=None)
+@example(3, 5, [-1], float("inf"))
+@example(3, 5, [0, -1, 2, 3], 8)
 @given(
     st.integers(1, 60), st.integers(0, 200), st.lists(st.integers(-1, 50), min_size=1, max_size=5),
     st.one_of(st.just(float("inf")), st.integers(0, 260)),
@@ -288,6 +290,61 @@ def test_bytes_go_out_in_their_order(head: int, body: int, steps: list[int], unt
         else:
             assert b"".join(whole) == line.taken
         wire.connection.close()
+    loop.close()
+
+
+def test_an_answer_to_what_could_not_be_sent() -> None:
+    """If it is there already it counts; the connection does not any more."""
+    here, there = socket.socketpair()
+    loop = Reactor()
+    here.setblocking(False)
+    with here, there:
+        wire = Wired(loop, Dribble(here, [5], until=0))
+        wire.connection.send(b"head", b"body")
+        there.send(answer(403, DENIED))
+        wire.hear(2)
+        assert ["answered", "closed"] == wire.notes.heard
+        assert [False] == wire.notes.reusable
+        wire.connection.close()
+    loop.close()
+
+
+def test_only_what_can_go_on_is_watched() -> None:
+    """A line that is full is not asked again and again, nor one that has to read first, nor one that has sent all."""
+    here, there = socket.socketpair()
+    loop = Reactor()
+    here.setblocking(False)
+    with here, there:
+        connection = Wired(loop, Dribble(here, [-1, 0, -1, 3, 50], float("inf"))).connection
+        connection.send(b"head", b"body")
+        seen = [connection._events]
+        for _ in range(4):
+            connection._ready(READ)
+            seen.append(connection._events)
+        assert [READ, READ | WRITE, READ, READ | WRITE, READ] == seen
+        connection.close()
+    loop.close()
+
+
+def test_one_answer_may_end_another_connection() -> None:
+    """Also one that could be read in the same round."""
+    loop, pairs = Reactor(), [socket.socketpair() for _ in range(2)]
+    wires = [Wired(loop, Line(here)) for here, _ in pairs]
+    errors: list[BaseException] = []
+    loop.set_exception_handler(errors.append)
+    for number, (wire, (here, there)) in enumerate(zip(wires, pairs, strict=True)):
+        here.setblocking(False)
+        wire.connection.send(b"head", b"")
+        there.send(OK)
+        wire.notes.answered = lambda _, other=wires[1 - number]: other.connection.abandon("timeout")  # type: ignore[method-assign]
+    loop.call_later(0.02, loop.stop)
+    loop.run_forever()
+    assert [[], ["timeout", "closed"]] == sorted(wire.notes.heard for wire in wires)
+    assert [] == errors
+    for wire, (here, there) in zip(wires, pairs, strict=True):
+        wire.connection.close()
+        here.close()
+        there.close()
     loop.close()
 
 

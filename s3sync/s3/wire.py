@@ -128,7 +128,7 @@ class Connection:
         try:
             sent = self._line.begin(head, body)
         except OSError:
-            self._excess = True  # it may be answered all the same, and is of no use after that
+            self._unsent = memoryview(head + body)  # what may be there already is an answer to less than that
             self._loop.call_soon(self._lost)
             return
         if sent < len(head) + len(body):
