@@ -200,6 +200,15 @@ def test_nobody_there(why: str, name: Callable[..., Names]) -> None:
         assert 1 == pool.ready
 
 
+@pytest.mark.parametrize("host", ["a" * 70 + ".example", "a..example", ""])
+def test_names_that_are_none(host: str) -> None:
+    """The system refuses them in its own ways."""
+    with running(host, free_port()) as pool:
+        pool.open(2)
+        assert 2 == len(pool.errors)
+        assert all(isinstance(each, (OSError, UnicodeError)) for each in pool.errors)
+
+
 def test_errors_are_told_once() -> None:
     """A connection that was refused does not run out of time as well."""
     with running("127.0.0.1", free_port(), timeout=0.05) as pool:

@@ -43,7 +43,7 @@ class Route:
         where = self.origin.host, self.origin.port
         try:
             self._addresses = socket.getaddrinfo(*where, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-        except OSError:  # a name
+        except (OSError, UnicodeError):  # a name, or what is none: the look-up will say
             self._asking.append(told)
             if len(self._asking) == 1:
                 self._look_up(where)
@@ -157,7 +157,7 @@ class Opening:
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # one packet for a small object
             if secure:
                 self._socket = made = self._route.wrapped(made)
-                self._loop.watch(made, WRITE, self._shake)
+                self._loop.watch(made, WRITE, self._shake)  # it is ours to begin
         except Exception as error:  # noqa: BLE001  no authorities, a name that no certificate can have
             self._fail(error)
             return
