@@ -9,7 +9,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
 from ..core.objects import Digest, LocalFile
 from .digests import CHECKSUMS as CHECKSUMS
@@ -26,6 +26,10 @@ _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 Render = Callable[[IO[bytes]], IO[bytes]]
 """Makes of a file's bytes those that are sent."""
+
+
+NOT_HASHED: Final = ""
+"""In place of an MD5."""
 
 
 class Restless(Exception):
@@ -92,11 +96,11 @@ def read(
     raise Restless(file.name)
 
 
-def read_at_once(file: LocalFile, limit: int) -> Reading | None:
+def read_at_once(file: LocalFile, limit: int, *, hashed: bool = True) -> Reading | None:
     """The file's bytes and their digest, without a stream object, which is half of what a small file costs.
 
-    None if it holds more than `limit` bytes, or was written to meanwhile: then `read` it. Raises what that raises. Any
-    thread may call.
+    Not `hashed`: the digest's MD5 is `NOT_HASHED`, as somebody else will see to that. None if it holds more than
+    `limit` bytes, or was written to meanwhile: then `read` it. Raises what that raises. Any thread may call.
     """
     descriptor, before = _open(file)
     size = before.st_size
@@ -111,7 +115,7 @@ def read_at_once(file: LocalFile, limit: int) -> Reading | None:
         os.close(descriptor)
     if len(data) != after.st_size or not _is_same(before, after):
         return None
-    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest() if hashed else NOT_HASHED
     return Reading(_as_of(file, before), Digest(len(data), md5), data, file.path)
 
 

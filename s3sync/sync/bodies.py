@@ -70,7 +70,9 @@ class Bodies:
         file = job.pair.file
         if file.size <= self._here and job.rendering.render is None:
             try:
-                read = reading.read_at_once(file, self._here) or reading.read(file, keep=self._in_memory)
+                # Whoever sends the bytes hashes them too, in another process perhaps.
+                read = reading.read_at_once(file, self._here, hashed=not self._in_parts)
+                read = read or reading.read(file, keep=self._in_memory)
             except Exception as error:  # noqa: BLE001  of whatever kind, it is this one file's
                 return job, error
             if read.digest.size < self._threshold:  # else it has grown beyond what goes up in one piece

@@ -138,7 +138,7 @@ class Uploads:
         condition = (_NEW if if_match is None else Condition(if_match)) if self._conditional else None
         own = not self._in_parts
         return Put(
-            job.key, job.rendering.parameters, digest.size, digest.md5, None if own else read.data,
+            job.key, job.rendering.parameters, digest.size, digest.md5 or None, None if own else read.data,
             read.file.path if own else read.path, condition, job.pair.file.name, ticket.multipart_etag,
             not self._target.etags_are_md5 and not own,  # where an ETag tells nothing, our metadata does
             ticket, job.pair.assumed, ticket.part_md5s, ticket.sha256,
@@ -217,7 +217,7 @@ class Uploads:
             self._again(put, job)
             return
         if refused.conflict and job.pair.assumed and self.reconsider is not None:
-            self._look_anew(job, put.ticket.reading, refused.found)
+            self._look_anew(job, put, refused.found)
         elif refused.conflict:
             self._run.progress.files_done += 1
             self._run.emit(Outcome(put.name, put.key, Action.CONFLICT, Result.SKIPPED, Reason.NEWER, put.size))
@@ -235,7 +235,7 @@ class Uploads:
             self._run.upload_failed(refused.code, mendable=refused.code not in NO_RETRY_MENDS | DOWN, down=down)
             self._fail(job, failure)
 
-    def _look_anew(self, job: Job, read: reading.Reading, found: Mapping[str, Any] | None) -> None:
+    def _look_anew(self, job: Job, put: Put, found: Mapping[str, Any] | None) -> None:
         """There is an object that nobody knew of, or another one: what was begun has not been tried."""
         if self._run.stopping or self.reconsider is None:
             self._not_tried(job)
@@ -243,7 +243,8 @@ class Uploads:
         self._run.report.taken_back(existed=job.pair.obj is not None, size=job.pair.file.size)
         self._run.progress.files -= 1
         self._run.progress.bytes -= job.pair.file.size
-        pair = job.pair._replace(file=read.file, size=read.digest.size, digest=read.digest)
+        read = put.ticket.reading
+        pair = job.pair._replace(file=read.file, size=put.size, digest=read.digest._replace(md5=put.md5))
         self.reconsider(job._replace(pair=pair), found)
 
     def _failed_to_read(self, job: Job, passed: Passed) -> None:
