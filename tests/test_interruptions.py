@@ -89,7 +89,8 @@ def test_signal_in_the_middle(
     assert ("interrupted", 128 + number) == (result.report["status"], result.report["exit_code"])
     counts = result.counts
     assert 0 == counts.get("failed", 0)
-    assert 20 <= counts["uploaded"] < 120
+    # However much waits: only what is on the wire when the signal comes goes on.
+    assert 20 <= counts["uploaded"] <= 20 + 8
     assert counts["new"] == counts["uploaded"] + counts.get("not_tried", 0)
     assert counts["uploaded"] == len(stored_names(s3, bucket))
 

@@ -16,7 +16,8 @@ from typing import Any
 
 from .answers import DENIED
 from .capture import capture, credentials_of
-from .lanes import Far, Near
+from .far import Far
+from .lanes import Near
 from .origin import Origin
 from .pace import Pace
 from .send_loop import ENOUGH, INTERNAL, Told

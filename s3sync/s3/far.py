@@ -1,0 +1,224 @@
+"""The fast engine's second process, as seen from the first: see `sender` for its other end."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import pickle
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import sender
+from .lanes import Deliver, Lane
+from .origin import Origin
+from .send_loop import Job
+from .signing import Template
+from .transfer import Put
+
+logger = logging.getLogger(__name__)
+
+_BATCH_BYTES = 256 * 1024
+_NAP = 0.001
+"""Seconds. As long does the lane's thread leave the interpreter to others before it looks again: to wake it for every
+single object would cost more than the object."""
+_LONGEST_GOODBYE = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Credentials as they go to the other process."""
+
+    access_key: str
+    secret_key: str
+    token: str | None
+
+
+class Far(Lane):
+    """A process of its own, and a thread here that speaks with it.
+
+    The interpreter's lock lets one thread compute at a time: what signs and sends in another process leaves this one
+    to the walk, the hashes and the records. It is a bare interpreter without the project's modules, and it is never
+    needed: until it has said that it is ready, and once it has gone, everything takes the near lane.
+    """
+
+    def __init__(
+        self, origin: Origin, start: int, ceiling: int, *, credentials: Callable[[], Any], deliver: Deliver,
+        may_begin: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        """Raises OSError if no process can be had. `may_begin` is asked until it says yes."""
+        super().__init__(deliver)
+        self.requests = 0
+        self.ready = self.gone = False
+        self._credentials, self._may_begin = credentials, may_begin
+        self._degraded: str | None = None
+        self._outbox: deque[Job] = deque()
+        self._orders: deque[str] = deque()
+        self._templates: dict[int, Template] = {}
+        self._known: Secrets | None = None
+        self._second = 0
+        self._hungry = True
+        self._closing = False
+        self._wake_read, self._wake = socket.socketpair()
+        self._wake.setblocking(False)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                self._process = _started(theirs)
+            except OSError:
+                ours.close()
+                self._close_wake()
+                raise
+        self._frames = sender.Frames(ours)
+        self._frames.send("setup", (origin.plain, start, ceiling))
+        self._thread = threading.Thread(target=self._run, name="s3sync-far", daemon=True)
+        self._thread.start()
+
+    @property
+    def degraded(self) -> str | None:
+        return self._degraded
+
+    def submit(self, put: Put, template: Template, quoted: bool) -> None:
+        job = self._job(put, template, quoted)
+        self._outbox.append(job)
+        if self._hungry:
+            self._wake_up()
+        if self.gone:
+            self._give_back("broken")
+
+    def cancel(self) -> None:
+        self._orders.append("cancel")
+        self._wake_up()
+
+    def close(self) -> None:
+        self._closing = True
+        self._wake_up()
+        self._thread.join(_LONGEST_GOODBYE)
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        self._close_wake()
+
+    def _wake_up(self) -> None:
+        self._hungry = False
+        with contextlib.suppress(OSError):  # it is awake: the pipe is full; or it has ended
+            self._wake.send(b"x")
+
+    # The lane's thread, from here on
+
+    def _run(self) -> None:
+        try:
+            while not self._closing:
+                self._pass_on()
+                self._listen()
+        except (OSError, EOFError) as error:
+            logger.info("The sending process has gone: %r", error)
+        except Exception:
+            logger.exception("The far lane gives up after an unexpected error.")
+        finally:
+            self.gone = True
+            self._frames.close()
+            self._give_back("cancelled" if self._closing else "broken")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_LONGEST_GOODBYE / 2)
+
+    def _pass_on(self) -> None:
+        """Sends what is here: first orders, then jobs in batches."""
+        while self._orders:
+            order = self._orders.popleft()
+            if order == "cancel":
+                waiting, self._outbox = self._outbox, deque()
+                self._tell([(job[0], "cancelled", "", None, None) for job in waiting])
+            self._frames.send(order, None)
+        if self._outbox and not (self.ready and self._may_begin()):
+            return
+        while self._outbox:
+            self._renew()
+            batch: list[Any] = []
+            bodies: list[bytes] = []
+            size = 0
+            while self._outbox and size < _BATCH_BYTES:
+                number, template, *others, body = self._outbox.popleft()
+                size += len(body)
+                batch.append((number, self._number_of(template), *others))
+                bodies.append(body)
+            self._frames.send("jobs", batch, bodies)
+
+    def _number_of(self, template: Template) -> int:
+        """What stands for a template; the first time, the template goes before."""
+        number = id(template)
+        if number not in self._templates:
+            self._templates[number] = template  # kept, so that the number stays its own
+            self._frames.send("template", (number, pickle.dumps(template)))
+        return number
+
+    def _renew(self) -> None:
+        second = int(time.time())
+        if second == self._second:
+            return
+        self._second = second
+        try:
+            found = self._credentials()
+        except Exception as error:
+            self._degraded = f"no credentials: {error}"
+            raise EOFError(self._degraded) from error
+        secrets = Secrets(found.access_key, found.secret_key, found.token)
+        if secrets != self._known:
+            self._known = secrets
+            self._frames.send("credentials", (secrets.access_key, secrets.secret_key, secrets.token))
+
+    def _listen(self) -> None:
+        """Waits for answers, or for something to send; naps in between, so that there is a batch of either."""
+        if not self._outbox and not self._orders:
+            self._hungry = True
+        waits_long = self._hungry and not self._outbox and not self._orders
+        readable, _, _ = select.select([self._frames.socket, self._wake_read], [], [], None if waits_long else 0)
+        self._hungry = False
+        if self._wake_read in readable:
+            self._wake_read.recv(4096)
+        if self._frames.socket in readable:
+            for kind, payload, _ in self._frames.receive():
+                self._hear(kind, payload)
+        time.sleep(_NAP)
+
+    def _hear(self, kind: str, payload: Any) -> None:
+        if kind == "ready":
+            self.ready = True
+        elif kind == "told":
+            results, self.requests, degraded, error = payload
+            if error is not None:
+                logger.error("The fast engine gives up after an unexpected error.\n%s", error)
+            self._degraded = self._degraded or degraded
+            self._tell(results)
+
+    def _give_back(self, code: str) -> None:
+        """Hands over all that is under way."""
+        self._tell([(number, code, "", None, None) for number in list(self._puts)])
+
+    def _close_wake(self) -> None:
+        self._wake.close()
+        self._wake_read.close()
+
+
+def _started(theirs: socket.socket) -> subprocess.Popen[bytes]:
+    """A bare interpreter that runs `sender`: no site, no environment's paths, nothing of the project's."""
+    if not os.path.basename(sys.executable or "").startswith("python"):
+        raise OSError("this interpreter is built into another program")  # which would take our words for its own
+    package = str(Path(__file__).parents[2])  # what is installed to be edited may be found by other ways than the path
+    program = (
+        f"import sys; sys.path[:] = {[*sys.path, package]!r}; "
+        f"from {sender.__name__} import main; main({theirs.fileno()})"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", program], pass_fds=(theirs.fileno(),),
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
