@@ -212,6 +212,8 @@ class _Listed:
 
     def count_abreast(self, keys: list[str], start: int) -> int:
         """How many objects of this page, from the one that is looked at on, have the keys from `start` on."""
+        if self.obj is None or self.obj.key != keys[start]:
+            return 0
         wanted, there = keys[start:] if start else keys, self._keys[self._place : self._place + len(keys) - start]
         if wanted == there:
             return len(there)
