@@ -37,6 +37,9 @@ BACKLOG = 32
 NEAR_FROM = 128 * 1024
 """Bytes; larger bodies stay in this process: to pass them on costs more than the lock that they would wait for."""
 
+NEAR_SHARE = 32
+"""Connections, at most, that larger bodies keep for themselves: a few fill any line."""
+
 
 class FastEngine:
     """Sends small prepared objects as fast as one thread can; see `transfer.Engine`.
@@ -65,7 +68,7 @@ class FastEngine:
         self._templates: dict[tuple[WriteParameters, str, bool], Template | str] = {}
         self._parameters: set[WriteParameters] = set()
         self._origin: Origin | None = None
-        self._ceiling, self._share = ceiling, ceiling // 4
+        self._ceiling, self._share = ceiling, min(NEAR_SHARE, ceiling // 4)
         self._until_far = far_from if rest is None and _processors() > 1 else None
         self._credentials = partial(credentials_of, client)
         self._near = Near(Pace(start, ceiling), credentials=self._credentials, deliver=self._completed, rest=rest)
