@@ -17,6 +17,7 @@ from .detached import with_session
 from .errors import trouble_of
 from .objects import server_time, skew_of
 from .pages import Item, Listed, Page, parse_owned_page, parse_page
+from .ranges import FEWEST_MARKS, Marks, NotTaken, Ranges
 
 _EMPTY = b'<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"></ListBucketResult>'
 _TRIES = 4
@@ -35,7 +36,7 @@ class BrokenListing(Exception):
 class _Pages(Generic[Item]):
     """All objects under a prefix, in the server's order, fetched a page ahead by a thread of its own.
 
-    `requests` counts ListObjectsV2 calls; `skew` is the server's clock minus ours in seconds, by its `Date`.
+    `skew` is the server's clock minus ours in seconds, by its `Date`.
     """
 
     _ALSO: Mapping[str, Any] = {}
@@ -45,16 +46,17 @@ class _Pages(Generic[Item]):
         self._tap = _Tap(client._endpoint.http_session)
         self._client = with_session(client, self._tap)
         self._bucket, self._prefix = bucket, prefix
-        self.requests = 0
         self.skew = 0.0
         self._closed = threading.Event()
         self._first: Page[Item] | None = None
-        self._last = ""
-        """The key that the latest page ended with."""
+        self.begin_at: Sequence[str] = ()
+        """The `marks` of an earlier listing under this prefix: with enough of them, this one is done in ranges."""
+        self.marks: Sequence[str] | None = None
+        """Such keys of this listing, when it has ended."""
 
     def open(self) -> None:
         """Fetches the first page. Raises what botocore raises: this is where wrong credentials and buckets show."""
-        self._first = self._fetch(None)
+        self._first = self._fetch(None, "")
 
     def __iter__(self) -> Iterator[Item]:
         for objects in self.pages():
@@ -62,31 +64,42 @@ class _Pages(Generic[Item]):
 
     def pages(self) -> Iterator[Sequence[Item]]:
         """The same, a page at a time."""
-        page, self._first = self._first or self._fetch(None), None
+        marks = Marks()
+        try:
+            for objects in self._pages():
+                marks.passed(objects)
+                yield objects
+        finally:
+            self._closed.set()
+        self.marks = marks.keys
+
+    def _pages(self) -> Iterator[Sequence[Item]]:
+        page, self._first = self._first or self._fetch(None, ""), None
+        if page.next_token is not None and len(self.begin_at) >= FEWEST_MARKS:
+            yield from Ranges(self._fetch, self.begin_at, self._closed).pages(page)
+            return
         pages: queue.Queue[Page[Item] | BaseException | None] = queue.Queue(maxsize=2)
         if page.next_token is None:
             yield page.objects
             return
-        thread = threading.Thread(target=self._fetch_ahead, args=(page.next_token, pages), daemon=True)
+        thread = threading.Thread(target=self._fetch_ahead, args=(page, pages), daemon=True)
         thread.start()
-        try:
-            while True:
-                yield page.objects
-                following = pages.get()
-                if following is None:
-                    return
-                if isinstance(following, BaseException):
-                    raise following
-                page = following
-        finally:
-            self._closed.set()
+        while True:
+            yield page.objects
+            following = pages.get()
+            if following is None:
+                return
+            if isinstance(following, BaseException):
+                raise following
+            page = following
 
-    def _fetch_ahead(self, token: str | None, pages: queue.Queue[Page[Item] | BaseException | None]) -> None:
+    def _fetch_ahead(self, page: Page[Item], pages: queue.Queue[Page[Item] | BaseException | None]) -> None:
         result: Page[Item] | BaseException | None = None
+        last = ""
         try:
-            while token is not None and not self._closed.is_set():
-                page = self._fetch(token)
-                token = page.next_token
+            while page.next_token is not None and not self._closed.is_set():
+                last = page.objects[-1].key if page.objects else last
+                page = self._fetch(page.next_token, last)
                 self._hand_on(pages, page)
         except BaseException as error:  # noqa: BLE001  the reading thread raises it
             result = error
@@ -102,29 +115,37 @@ class _Pages(Generic[Item]):
             except queue.Full:
                 continue
 
-    def _fetch(self, token: str | None) -> Page[Item]:
-        page = self._ask({}) if token is None else self._ask_on(token)
-        if page.next_token is not None and page.next_token == token:
+    def _fetch(self, token: str | None, last: str) -> Page[Item]:
+        """The page of a token; without one that of what comes after the key `last`."""
+        if token is None:
+            return self._begun_after(last) if last else self._ask({})
+        page = self._ask_on(token, last)
+        if page.next_token == token:
             raise BrokenListing(f"the listing of {self._bucket} does not go on after {token!r}")
-        if page.objects:
-            self._last = page.objects[-1].key
         return page
 
-    def _ask_on(self, token: str) -> Page[Item]:
+    def _begun_after(self, key: str) -> Page[Item]:
+        try:
+            return self._ask({"StartAfter": key})
+        except ClientError as error:
+            if trouble_of(error).http in (400, 501):
+                raise NotTaken from error
+            raise
+
+    def _ask_on(self, token: str, last: str) -> Page[Item]:
         """The page of this token; where the server does not know it any more, what comes after the last key."""
         try:
             return self._ask({"ContinuationToken": token})
         except ClientError as error:
-            if not self._last or trouble_of(error).code not in _NOT_TAKEN:
+            if not last or trouble_of(error).code not in _NOT_TAKEN:
                 raise
-            page = self._ask({"StartAfter": self._last})
-            if page.objects and page.objects[0].key <= self._last:  # it does not know that either
+            page = self._ask({"StartAfter": last})
+            if page.objects and page.objects[0].key <= last:  # it does not know that either
                 raise
             return page
 
     def _ask(self, place: Mapping[str, str]) -> Page[Item]:
         for left in reversed(range(_TRIES)):
-            self.requests += 1
             try:
                 page = self._parse(self._list(place))
                 self._check(page)
@@ -176,8 +197,11 @@ class OwnedListing(_Pages[Listed]):
         return parse_owned_page(body)
 
 
-class _Tap:
-    """Stands in for botocore's HTTP session: keeps a good answer, and gives botocore's slow parser an empty one."""
+class _Tap(threading.local):
+    """Stands in for botocore's HTTP session: keeps a good answer, and gives botocore's slow parser an empty one.
+
+    Each thread has an answer of its own.
+    """
 
     def __init__(self, session: Any) -> None:
         self._session = session

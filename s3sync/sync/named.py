@@ -25,6 +25,8 @@ class NoListing:
     """Stands where a listing does, and asks for nothing."""
 
     skew = 0.0
+    begin_at: Sequence[str] = ()
+    marks: Sequence[str] | None = None
 
     def open(self) -> None:
         """Does nothing."""

@@ -38,7 +38,7 @@ from .guard import Publicity, publishes_secret
 from .jobs import Executor, Rehearsal
 from .named import NoListing
 from .planner import Planner
-from .remembered import recall, remember
+from .remembered import recall, recall_marks, remember, remember_marks
 from .run import Run
 from .unfinished import abort_stale
 from .verify import Verification
@@ -153,7 +153,9 @@ class Push(ABC):
         self.stack.callback(self.planner.close)
         held = Held()
         entries = self.entries(scope, held)
-        plain = self.target.has_plain_keys
+        plain, prefix = self.target.has_plain_keys, self.target.listing_prefix(options.prefix)
+        if plain:
+            listing.begin_at = recall_marks(self.state, prefix)
         join = Join(entries if plain else list(entries), self.listed(listing.pages()), self.target.key_of, held)
         try:
             for obj in self.planner.decisions(join):
@@ -175,9 +177,11 @@ class Push(ABC):
         run.report.seconds["transfer"] = run.elapsed
         self.conclude(join)
         if verification is not None and not options.dry_run and not run.stopping:
-            verification.finish(self.target.listing_prefix(options.prefix), began)
+            verification.finish(prefix, began)
         if not options.dry_run:
             remember(self.state, self.target, self.conditions)
+            if listing.marks is not None:
+                remember_marks(self.state, prefix, () if join.disordered else listing.marks)
         if options.abort_stale is not None and not run.stopping:
             abort_stale(run, self.target, scope, options.abort_stale, listing.skew)
         if self._estimator is not None and not run.stopping:
