@@ -19,6 +19,8 @@ from .digests import Digester as Digester
 _CHUNK = 1024 * 1024
 _PIECE = 256 * 1024
 """Bytes that stay in the processor's cache until all digests have seen them."""
+AT_ONCE = 128 * 1024
+"""Bytes; to hash more takes longer than to hand it to a thread, and lets other threads run meanwhile."""
 _LARGE = 16 * 1024 * 1024
 """Bytes from which it is worth a thread to compute several digests at once."""
 _TRIES = 3

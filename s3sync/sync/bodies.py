@@ -14,8 +14,6 @@ from ..s3.uploader import FAST_LIMIT
 from .desk import Desk
 from .jobs import Job
 
-_HERE = 128 * 1024
-"""Bytes; hashing more takes longer than handing it to a thread, and lets other threads run meanwhile."""
 _READERS = 4
 _QUEUED = 4 * _READERS
 
@@ -53,7 +51,7 @@ class Bodies:
         self._threads = ThreadPoolExecutor(_READERS, thread_name_prefix="s3sync-read")
         self._threshold = target.transfer_config.multipart_threshold
         self._in_memory = min(FAST_LIMIT, self._threshold - 1)
-        self._here = min(_HERE, self._in_memory)
+        self._here = min(reading.AT_ONCE, self._in_memory)
         self._in_parts = not target.saves_itself
         self.count = 0
         """Readings under way."""
@@ -69,9 +67,10 @@ class Bodies:
         """The file's bytes, or why they can't be had; None if a thread sees to it."""
         file = job.pair.file
         if file.size <= self._here and job.rendering.render is None:
+            # Whoever sends the bytes hashes them too, in another process perhaps; a storage that saves itself does not.
+            read = job.read if self._in_parts and not tries else None
             try:
-                # Whoever sends the bytes hashes them too, in another process perhaps.
-                read = reading.read_at_once(file, self._here, hashed=not self._in_parts)
+                read = read or reading.read_at_once(file, self._here, hashed=not self._in_parts)
                 read = read or reading.read(file, keep=self._in_memory)
             except Exception as error:  # noqa: BLE001  of whatever kind, it is this one file's
                 return job, error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -57,7 +58,10 @@ def publishes_secret(publicity: Publicity, allowed: frozenset[str], key: str, na
 
 def held_secret(file: LocalFile, allowed: frozenset[str]) -> str | None:
     """What a file holds that is not for everybody, in words; None for nothing, and for what is allowed by its name."""
-    found = None if file.name in allowed else secret_in(reading.head(file, HEAD))
+    return None if file.name in allowed else _in_words(secret_in(reading.head(file, HEAD)))
+
+
+def _in_words(found: str | None) -> str | None:
     return found and f"it holds {found}"
 
 
@@ -85,10 +89,12 @@ class Guard:
         """Raises nothing: a file that can't be read is the inner one's business."""
         if job.decision.action is Action.UPLOAD and self.publicity.covers(job.key, job.pair.file.name):
             name = job.pair.file.name
-            detail = held_secret(job.pair.file, self.run.options.allow_secret)
-            if detail is not None:
-                self.run.emit(Outcome(name, job.key, Action.SKIP, Result.SKIPPED, Reason.SECRET, detail=detail))
-                return
+            if name not in self.run.options.allow_secret:
+                job, head = self._looked_into(job)
+                detail = _in_words(secret_in(head))
+                if detail is not None:
+                    self.run.emit(Outcome(name, job.key, Action.SKIP, Result.SKIPPED, Reason.SECRET, detail=detail))
+                    return
             self._note_active(job)
         self.inner.act(job)
 
@@ -111,6 +117,16 @@ class Guard:
     def close(self) -> None:
         """Ends threads and connections."""
         self.inner.close()
+
+    def _looked_into(self, job: Job) -> tuple[Job, bytes]:
+        """The file's beginning; and the job with all of a small file, so that what is sent is what was looked at."""
+        file, read = job.pair.file, None
+        if file.size <= reading.AT_ONCE and job.rendering.render is None and not self.run.options.dry_run:
+            with contextlib.suppress(OSError, reading.NotRegular):
+                read = reading.read_at_once(file, reading.AT_ONCE, hashed=False)
+        if read is None or read.data is None:
+            return job, reading.head(file, HEAD)
+        return job._replace(read=read), read.data[:HEAD]
 
     def _note_active(self, job: Job) -> None:
         if self.site is None:

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from ..core.comparison import Action, Decision, Pair
 from ..core.events import Outcome, Result
+from ..local.reading import Reading
 from ..s3.target import Rendering
 from .run import Run
 
@@ -19,6 +20,8 @@ class Job(NamedTuple):
     pair: Pair
     decision: Decision
     rendering: Rendering
+    read: Reading | None = None
+    """The whole file, not hashed, where somebody had to look into it, and it is small."""
 
 
 class Executor(Protocol):
