@@ -51,8 +51,8 @@ DEFAULT = (
     Case("known", ("ours", "s5cmd-sync", "rclone", "aws"), (UNCHANGED, CHANGED), loaded=True),
     Case("many", GENERIC),
     Case("many", ("ours", "s5cmd-cp", "rclone"), latency=25),
-    Case("large", ("ours", "s5cmd-cp", "rclone", "aws")),
-    Case("mixed", ("ours", "s5cmd-cp", "rclone", "aws")),
+    *(Case(work, ("ours", "ours-unsigned", "s5cmd-cp", "rclone", "aws")) for work in ("large", "mixed")),
+    *(Case(work, ("ours", "s5cmd-cp", "rclone", "aws"), tls=True) for work in ("large", "mixed")),
     Case("engine", ("engine", "floor")),
 )
 """What `make bench` runs: each target once."""
@@ -73,7 +73,7 @@ FULL = (
         for work in ("large", "mixed")
         for latency in (0, 25)
     ),
-    DEFAULT[8],
+    DEFAULT[-1],
 )
 """`--full`: all works at both latencies."""
 QUICK = (Case("tiny", ("ours", "engine"), ALL),)

@@ -19,7 +19,7 @@ STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
 STATIC_URL = "/static/"
 S3 = {{"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": {{
     "bucket_name": {bucket!r}, "endpoint_url": {endpoint!r}, "access_key": "a", "secret_key": "b",
-    "region_name": "us-east-1", "addressing_style": "path", "location": "media",
+    "region_name": "us-east-1", "addressing_style": "path", "location": "media", {options}
 }}}}
 STORAGES = {{"default": S3, "staticfiles": S3}}
 S3SYNC = {{"CSS": {{"URLS": "off"}}}}
@@ -30,6 +30,11 @@ CACHES = {{"default": {{
 COLLECTFASTA_STRATEGY = "collectfasta.strategies.boto3.Boto3Strategy"
 COLLECTFASTA_THREADS = {workers}
 """
+UNSIGNED = (
+    '"client_config": __import__("botocore.config").config.Config('
+    's3={"addressing_style": "path", "payload_signing_enabled": False}),'
+)
+"""Over plain http botocore signs the SHA-256 of each body, unless told not to. `Content-MD5` goes all the same."""
 AWS_CONFIG = """\
 [default]
 s3 =
@@ -84,14 +89,15 @@ def base_environment(job: Job) -> dict[str, str]:
     return found
 
 
-def django_environment(app: str) -> Callable[[Job], dict[str, str]]:
+def django_environment(app: str, options: str = "") -> Callable[[Job], dict[str, str]]:
     """Of `django-admin` with a project of its own for each bucket; its settings are written as well."""
 
     def environment(job: Job) -> dict[str, str]:
         found = base_environment(job)
         text = SETTINGS.format(
-            app=app, folder=str(job.folder), bucket=job.bucket, endpoint=job.endpoint, workers=job.workers or 16
-        )
+            app=app, folder=str(job.folder), bucket=job.bucket, endpoint=job.endpoint, workers=job.workers or 16,
+            options=options,
+        )  # fmt: skip
         settings = job.scratch / "bench_settings.py"
         if not settings.exists() or settings.read_text() != text:
             settings.write_text(text)
@@ -186,6 +192,8 @@ def tools(base: Path) -> dict[str, Tool]:
     collectfasta = manage(python_of(base, "django"), *collect)
     found = [
         Tool("ours", "s3_push_media", of_us("s3_push_media", "--engine", "fast"), own, OURS),
+        Tool("ours-unsigned", "s3_push_media, bodies not signed", of_us("s3_push_media", "--engine", "fast"),
+             django_environment('"s3sync", ', UNSIGNED), OURS),
         Tool("ours-boto3", "s3_push_media --engine boto3", of_us("s3_push_media", "--engine", "boto3"), own, {}),
         Tool("ours-static", "collectstatic --s3", of_us("collectstatic", "--s3", "--no-input"), own, OURS),
         Tool("collectstatic", "collectstatic on S3Storage", lambda _: manage(sys.executable, *collect), plain, {}),
