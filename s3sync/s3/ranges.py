@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from operator import lt
 from typing import Generic
 
@@ -25,6 +25,8 @@ _PAGES = 5
 """Of a range, if nothing was added."""
 _AHEAD = 3
 """Ranges that are listed beside the one that is read. Each holds at most about `_PAGES` pages, of 350 KiB."""
+_PATIENCE = 0.05
+"""Seconds. A reader who has waited less in all is the slower one, and needs no more than one range beside its own."""
 FEWEST_MARKS = 3
 _NAP = 0.2
 """Seconds."""
@@ -97,17 +99,18 @@ class Ranges(Generic[Item]):
         """
         self._fetch, self._closed = fetch, closed
         ends = list(marks)
+        self._begun = 0
         self._ranges = [_Range[Item](start, end) for start, end in zip(["", *ends], [*ends, None], strict=True)]
 
     def pages(self, first: Page[Item]) -> Iterator[Sequence[Item]]:
         """All objects, in order; `first` is the first page. Raises what `fetch` raises."""
-        begun = iter(self._ranges)
-        self._begin(islice(begun, 1), first)
-        end = _End[Item]()
-        for each in self._ranges:
-            self._begin(islice(begun, _AHEAD if each is self._ranges[0] else 1), None)
+        end, waited = _End[Item](), 0.0
+        for number, each in enumerate(self._ranges):
             while True:
+                self._begin(number + (_AHEAD if waited > _PATIENCE else 1), first)
+                asked = time.monotonic()
                 found = each.found.get()
+                waited += time.monotonic() - asked
                 if isinstance(found, BaseException):
                     raise found
                 if isinstance(found, _Astray):
@@ -120,9 +123,12 @@ class Ranges(Generic[Item]):
             if end.token is None:
                 return
 
-    def _begin(self, ranges: Iterable[_Range[Item]], first: Page[Item] | None) -> None:
-        for each in ranges:
-            threading.Thread(target=self._list, args=(each, first), daemon=True).start()
+    def _begin(self, last: int, first: Page[Item]) -> None:
+        """Has the ranges listed up to that of this number."""
+        while self._begun <= last and self._begun < len(self._ranges):
+            arguments = self._ranges[self._begun], None if self._begun else first
+            threading.Thread(target=self._list, args=arguments, daemon=True).start()
+            self._begun += 1
 
     def _list(self, wanted: _Range[Item], page: Page[Item] | None) -> None:
         end: _End[Item] | _Astray[Item] | BaseException
