@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree
@@ -11,7 +12,14 @@ from xml.etree import ElementTree
 from ..core.objects import RemoteObject
 from ..core.plan import Keyed
 
-_USUAL = re.compile(
+_TERSE = (
+    r"<Contents><Key>([^<&\x00-\x1f]+)</Key><LastModified>([^<&]*)</LastModified>"
+    r"<ETag>(?:&quot;|\")([0-9A-Za-z-]*)(?:&quot;|\")</ETag>"
+    r"(?:<Checksum(?:Algorithm|Type)>[^<&]*</Checksum(?:Algorithm|Type)>)*<Size>([0-9]{1,15})</Size>"
+    r"(?:<StorageClass>[^<&]*</StorageClass>)?</Contents>"
+)
+"""What most servers write; looking for blanks that are not there takes a fifth more."""
+_USUAL = (
     r"<Contents>\s*<Key>([^<&\x00-\x1f]+)</Key>\s*<LastModified>([^<&]*)</LastModified>\s*"
     r"<ETag>(?:&quot;|&#34;|\")([0-9A-Za-z-]*)(?:&quot;|&#34;|\")</ETag>\s*"
     r"(?:<Checksum(?:Algorithm|Type)>[^<&]*</Checksum(?:Algorithm|Type)>\s*)*<Size>([0-9]{1,15})</Size>\s*"
@@ -19,6 +27,10 @@ _USUAL = re.compile(
     r"(?:\s*<(?:ID|DisplayName)>[^<&]*</(?:ID|DisplayName)>\s*|\s*<DisplayName/>\s*)*</Owner>\s*)*</Contents>"
 )
 """An object as AWS, Ceph and MinIO write it: read so, it costs a third of what it does as a part of a tree of XML."""
+
+
+_object: Callable[[tuple[str, int, str, str]], RemoteObject] = partial(tuple.__new__, RemoteObject)
+"""What `RemoteObject._make` does, in a third of its time."""
 
 
 class Listed(NamedTuple):
@@ -58,7 +70,10 @@ def _usual_page(body: bytes) -> Page[RemoteObject] | None:
     """A page whose objects are all of the usual form; None for others. What is around the objects is left to XML."""
     if not body.isascii():
         return None
-    around, *found = _USUAL.split(body.decode("ascii"))
+    text = body.decode("ascii")
+    around, *found = re.split(_TERSE, text)
+    if not found or "<Contents" in found[-1]:
+        around, *found = re.split(_USUAL, text)
     around += "".join(found[4::5])
     if not found or "<Contents" in around or "<!" in around:  # of another form; or a comment, where nothing counts
         return None
@@ -66,7 +81,7 @@ def _usual_page(body: bytes) -> Page[RemoteObject] | None:
     keys = found[0::5]
     if root.findtext(namespace + "EncodingType") == "url":
         keys = [unquote_plus(key) if "%" in key or "+" in key else key for key in keys]
-    objects = list(map(RemoteObject, keys, map(int, found[3::5]), found[2::5], found[1::5]))
+    objects = list(map(_object, zip(keys, map(int, found[3::5]), found[2::5], found[1::5], strict=True)))
     return Page(objects, _next_token(root, namespace), root.findtext(namespace + "Name") or "")
 
 
