@@ -200,6 +200,7 @@ class SendLoop:
 
     def answered(self, connection: Connection) -> None:
         job, sent_at, md5_hex = connection.job
+        connection.job = None  # it may be idle for long, and bodies are large
         result: tuple[str, str, str | None] = "internal", "", None
         try:
             result = told(connection.status, connection.headers, connection.body)
@@ -219,7 +220,8 @@ class SendLoop:
         self._count(code)
 
     def broke(self, connection: Connection, code: str) -> None:
-        self._hand_over(connection.job[0], code)
+        job, connection.job = connection.job[0], None
+        self._hand_over(job, code)
         self.pump()
 
     # Handing over

@@ -181,7 +181,7 @@ class Connection:
             return
         if sent > 0:
             self.active = monotonic()
-            self._unsent = self._unsent[sent:]
+            self._unsent = self._unsent[sent:] or _NONE  # an empty part of a body keeps all of it
         self._look(READ | WRITE if self._unsent and sent >= 0 else READ)
 
     def _look(self, events: int) -> None:
