@@ -22,7 +22,7 @@ import platformdirs
 
 from ..core.objects import Fingerprint, Known, LocalFile, RemoteObject
 from . import lookahead
-from .lookahead import Lookahead
+from .lookahead import Lookahead, Row
 from .state_file import number_of, opened, replaced
 
 _BITS = 0x7FFF_FFFF_FFFF_FFFF
@@ -66,27 +66,27 @@ class State:
         self._new_fingerprints: dict[str, tuple[Any, ...]] = {}
         self._new_known: dict[str, tuple[Any, ...]] = {}
         self._forgotten: set[str] = set()
-        self._flushed = time.monotonic()
+        self._flushed, self._due = time.monotonic(), 0
         self._read_only = False
         self._database, self._path = opened(directory, warn)
         self._ids: dict[str, int] = {}
-        self._fingerprints: Lookahead[tuple[Any, ...]] = Lookahead(self._fetch_fingerprints)
-        self._known: Lookahead[Known] = Lookahead(self._fetch_known)
-        self._settled: Lookahead[tuple[Any, ...]] = Lookahead(self._fetch_settled)
-        self._elsewhere: list[tuple[str, Lookahead[tuple[Any, ...]]]] | None = None
+        self._fingerprints = Lookahead(self._fetch_fingerprints)
+        self._known = Lookahead(self._fetch_known)
+        self._settled = Lookahead(self._fetch_settled)
+        self._elsewhere: list[tuple[str, Lookahead]] | None = None
 
     def fingerprint(self, file: LocalFile, encoding: str) -> Fingerprint | None:
         """The fingerprint of a file that has not changed since it was taken."""
         stamp = (encoding, *_status(file))
         row = self._fingerprints.get(file.name)
-        if row is not None and row[:5] == stamp:
-            return Fingerprint(row[5], row[6].hex())
+        if row is not None and row[1:6] == stamp:
+            return Fingerprint(row[6], row[7].hex())
         if self._elsewhere is None:
             self._elsewhere = self._beside_objects()
         for prefix, rows in self._elsewhere:
             row = rows.get(prefix + file.name)
-            if row is not None and row[:5] == stamp:
-                return Fingerprint(row[5], row[6].hex())
+            if row is not None and row[1:6] == stamp:
+                return Fingerprint(row[6], row[7].hex())
         return None
 
     def known(self, key: str) -> Known | None:
@@ -94,7 +94,8 @@ class State:
         pending = self._new_known.get(key)
         if pending is not None:
             return Known(pending[0], pending[1], Fingerprint(pending[2], pending[3].hex()), self.source)
-        return None if key in self._forgotten else self._known.get(key)
+        row = None if key in self._forgotten else self._known.get(key)
+        return None if row is None else Known(row[1], row[2], Fingerprint(row[3], row[4].hex()), row[5] or "")
 
     def is_settled(self, key: str, file: LocalFile, encoding: str, obj: RemoteObject) -> bool:
         """Whether both sides are as they were when they were found equal, or made so, by this very source.
@@ -104,7 +105,7 @@ class State:
         if self._prefix is None or key in self._new_known or key in self._forgotten:
             return False
         row = self._settled.get(key)
-        return row is not None and row == (obj.etag, obj.size, encoding, *_status(file)) and bool(obj.etag)
+        return row == (key, obj.etag, obj.size, encoding, *_status(file)) and bool(obj.etag)
 
     def can_settle(self, obj: RemoteObject) -> bool:
         """Whether `is_settled` may come to hold of this object."""
@@ -120,8 +121,8 @@ class State:
         sides = zip(self._settled.get_all(keys), files, objects, encodings, strict=False)  # one may be without end
         return [
             place
-            for place, (row, (_, _, size, mtime, ctime, inode), (_, stored, etag, _), encoding) in enumerate(sides)
-            if row != (etag, stored, encoding, inode, size, mtime, ctime) or not etag
+            for place, (row, (_, _, size, mtime, ctime, inode), (key, stored, etag, _), encoding) in enumerate(sides)
+            if row != (key, etag, stored, encoding, inode, size, mtime, ctime) or not etag
         ]
 
     def remember_fingerprint(self, file: LocalFile, encoding: str, fingerprint: Fingerprint) -> None:
@@ -159,7 +160,7 @@ class State:
 
     def flush(self) -> None:
         """Stores what was collected."""
-        self._flushed = time.monotonic()
+        self._flushed, self._due = time.monotonic(), 0
         if not (self._new_fingerprints or self._new_known or self._forgotten):
             return
         fingerprints, known, forgotten = self._new_fingerprints, self._new_known, self._forgotten
@@ -175,10 +176,11 @@ class State:
         texts = (self._target, self._place, self._held_place, self.source)
         target, place, held_place, source = (number_of(self._database, text) for text in texts)
         alone, together = [], []
+        prefix, start = self._prefix, len(self._prefix or "")
         for key, record in known.items():
-            name = key[len(self._prefix) :] if self._prefix is not None and key.startswith(self._prefix) else None
-            taken = fingerprints.get(name) if name is not None else None
-            if name is not None and taken is not None and taken[5:] == record[2:]:
+            name = key[start:]
+            taken = fingerprints.get(name) if prefix is not None and key.startswith(prefix) else None
+            if taken is not None and taken[5:] == record[2:]:
                 del fingerprints[name]
                 together.append((target, key, *record, source, held_place, *taken[:5]))
             else:
@@ -202,8 +204,8 @@ class State:
             self._database.close()
 
     def _flush_if_due(self) -> None:
-        due = len(self._new_fingerprints) + len(self._new_known) + len(self._forgotten)
-        if due >= 4 * lookahead.BATCH or (due % 64 == 0 and time.monotonic() - self._flushed > 1.0):
+        self._due += 1
+        if self._due >= 4 * lookahead.BATCH or (not self._due % 64 and time.monotonic() - self._flushed > 1.0):
             self.flush()
 
     def _save_from_others(self, target: int, held_place: int, keys: Iterable[str]) -> None:
@@ -218,44 +220,40 @@ class State:
                 ((number, len(prefix) + 1, target, key, other) for key in keys),
             )
 
-    def _beside_objects(self) -> list[tuple[str, Lookahead[tuple[Any, ...]]]]:
+    def _beside_objects(self) -> list[tuple[str, Lookahead]]:
         """Fingerprints of this place's files that stand in the rows of known objects, of any target: by prefix."""
         return [
             (text.rpartition("\0")[2], Lookahead(partial(self._fetch_beside, target, place)))
             for target, place, text in self._query(_HELD, ()) if text.startswith(self._place + "\0")
         ]  # fmt: skip
 
-    def _fetch_beside(self, target: int, place: int, key: str, limit: int) -> list[tuple[str, tuple[Any, ...]]]:
-        rows = self._query(
+    def _fetch_beside(self, target: int, place: int, key: str, limit: int) -> list[Row]:
+        return self._query(
             "SELECT key, encoding, inode, file_size, mtime_ns, ctime_ns, sent_size, md5 FROM known"
             " WHERE target = ? AND key >= ? AND place = ? ORDER BY key LIMIT ?",
             (target, key, place, limit),
         )
-        return [(row[0], row[1:]) for row in rows]
 
-    def _fetch_fingerprints(self, name: str, limit: int) -> list[tuple[str, tuple[Any, ...]]]:
-        rows = self._query(
+    def _fetch_fingerprints(self, name: str, limit: int) -> list[Row]:
+        return self._query(
             "SELECT name, encoding, inode, file_size, mtime_ns, ctime_ns, sent_size, md5 FROM fingerprint"
             " WHERE place = ? AND name >= ? ORDER BY name LIMIT ?",
             (self._id(self._place), name, limit),
         )
-        return [(row[0], row[1:]) for row in rows]
 
     def _fetch_known(self, key: str, limit: int) -> list[tuple[str, Known]]:
-        rows = self._query(
+        return self._query(
             "SELECT key, etag, size, sent_size, md5, (SELECT text FROM label WHERE id = source) FROM known"
             " WHERE target = ? AND key >= ? ORDER BY key LIMIT ?",
             (self._id(self._target), key, limit),
         )
-        return [(row[0], Known(row[1], row[2], Fingerprint(row[3], row[4].hex()), row[5] or "")) for row in rows]
 
-    def _fetch_settled(self, key: str, limit: int) -> list[tuple[str, tuple[Any, ...]]]:
-        rows = self._query(
+    def _fetch_settled(self, key: str, limit: int) -> list[Row]:
+        return self._query(
             "SELECT key, etag, size, encoding, inode, file_size, mtime_ns, ctime_ns FROM known"
             " WHERE target = ? AND key >= ? AND place = ? AND source = ? ORDER BY key LIMIT ?",
             (self._id(self._target), key, self._id(self._held_place), self._id(self.source), limit),
         )
-        return [(row[0], row[1:]) for row in rows]
 
     def _id(self, text: str) -> int:
         found = self._ids.get(text)
