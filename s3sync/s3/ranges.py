@@ -100,11 +100,14 @@ class Ranges(Generic[Item]):
         self._fetch, self._closed = fetch, closed
         ends = list(marks)
         self._begun = 0
-        self._ranges = [_Range[Item](start, end) for start, end in zip(["", *ends], [*ends, None], strict=True)]
+        self._ranges: list[_Range[Item]] = [
+            _Range(start, end) for start, end in zip(["", *ends], [*ends, None], strict=True)
+        ]
 
     def pages(self, first: Page[Item]) -> Iterator[Sequence[Item]]:
         """All objects, in order; `first` is the first page. Raises what `fetch` raises."""
-        end, waited = _End[Item](), 0.0
+        end: _End[Item] = _End()
+        waited = 0.0
         for number, each in enumerate(self._ranges):
             while True:
                 self._begin(number + (_AHEAD if waited > _PATIENCE else 1), first)
