@@ -9,7 +9,7 @@ from .core.events import Event, Judged
 from .core.judged import SEVERITIES, AccessReport, AliasSummary, is_accepted, judged_as_json
 from .core.report import OK, Report
 from .sync.run import Progress
-from .wording import shown
+from .wording import counted, shown
 
 _NAMED = 20
 _HEADINGS = ("alias", "location", "intent", "objects", "verdict", "decided by")
@@ -109,7 +109,7 @@ def _cells(row: AliasSummary, ended_early: bool) -> tuple[str, ...]:
 def _last_line(report: AccessReport) -> str:
     end = "" if report.exit_code == OK else f" [{report.status}, exit {report.exit_code}]"
     accepted = f", {report.accepted:,} accepted by the baseline" if report.accepted else ""
-    calls = f"{report.api_calls:,} calls"
+    calls = counted(report.api_calls, "call")
     mended = f", {report.counts['fixed']:,} mended" if report.counts["fixed"] else ""
     coverage = "partial (the run ended early)" if report.coverage == "partial" else report.coverage
     return f"{coverage}{mended}{accepted}; {calls}; {report.seconds['total']:.1f} s{end}"

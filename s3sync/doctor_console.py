@@ -8,7 +8,7 @@ from .console import Console
 from .core.diagnosed import VERDICTS, DoctorReport, diagnosis_as_json
 from .core.events import Diagnosis, Event
 from .core.report import OK, Report
-from .wording import shown
+from .wording import counted, shown
 
 
 class DoctorConsole(Console):
@@ -60,4 +60,5 @@ def _last_line(report: DoctorReport) -> str:
     counts = report.verdicts
     found = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict]) or "nothing to look at"
     end = "" if report.exit_code == OK else f" [{report.status}, exit {report.exit_code}]"
-    return f"{sum(counts.values())} checks: {found}; {report.api_calls} calls; {report.seconds['total']:.1f} s{end}"
+    calls = counted(report.api_calls, "call")
+    return f"{sum(counts.values())} checks: {found}; {calls}; {report.seconds['total']:.1f} s{end}"

@@ -288,7 +288,7 @@ class DeleteLimit:
         """Reads `N` or `P%`; raises ValueError for anything else."""
         number = text[:-1] if text.endswith("%") else text
         value = float(number) if text.endswith("%") else int(number)
-        if not 0 <= value < float("inf"):  # neither is "nan"
+        if not 0 <= value < float("inf") or (text.endswith("%") and value > 100):  # neither is "nan"
             raise ValueError(text)
         return cls(percent=float(value)) if text.endswith("%") else cls(count=int(value))
 

@@ -326,7 +326,7 @@ def test_delete_limit(limit: str | None, deletes: int, in_scope: int, expected: 
     assert expected is asked.allows(deletes, in_scope)
 
 
-@pytest.mark.parametrize("text", ["", "%", "x", "-1", "-1%", "1.5", "5 %x", "nan%", "inf%", "-inf%", "10%%"])
+@pytest.mark.parametrize("text", ["", "%", "x", "-1", "-1%", "1.5", "5 %x", "nan%", "inf%", "-inf%", "10%%", "100.1%"])
 def test_delete_limit_refuses(text: str) -> None:
     """What is neither a number nor a percentage limits nothing, and so is refused."""
     with pytest.raises(ValueError, match=r"could not convert|invalid literal|^-|%$"):
