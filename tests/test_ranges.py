@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
+from tests import canned
 from tests.canned import Canned, Page
 from tests.project import Project
 
@@ -72,3 +74,22 @@ def test_objects_come_and_go(project: Project, server: Canned) -> None:
     server.objects = 2000
     assert (2000, 2000, 2) == listed(project)
     assert [None, None] == [page.start_after for page in server.pages]
+
+
+def test_a_listing_without_order_leaves_no_marks(project: Project, server: Canned) -> None:
+    """s3_push_media: where keys do not ascend, nobody knows what comes after one of them"""
+
+    def swap(page: Page, answer: bytes) -> bytes | None:
+        first, second = (quote(server.key(page.start + place)).encode() for place in (0, 1))
+        if page.start != 3000:
+            return None
+        body = answer.partition(b"\r\n\r\n")[2]
+        return canned.whole(body.replace(first, b"?").replace(second, first).replace(b"?<", second + b"<"))
+
+    server.break_page = swap
+    assert (OBJECTS, OBJECTS) == listed(project)[:2]
+    server.break_page = lambda page, answer: None
+    server.pages.clear()
+
+    assert (OBJECTS, OBJECTS, PAGES) == listed(project)
+    assert {None} == {page.start_after for page in server.pages}
