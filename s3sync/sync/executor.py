@@ -172,8 +172,9 @@ class Uploads:
             read.discard()
         size = put.size if stored.size is None else stored.size
         fingerprint = Fingerprint(put.size, put.md5)
-        self._state.remember_known(put.key, Known(stored.etag, size, fingerprint))
+        # In this order a flush finds both, and stores them in one row.
         self._state.remember_fingerprint(read.file, job.rendering.encoding, fingerprint)
+        self._state.remember_known(put.key, Known(stored.etag, size, fingerprint))
         if self._stored is not None:
             self._stored(put.key, stored.etag, size)
         put.body = put.ticket = None  # connections may hold on to what they have sent last, and that is megabytes
