@@ -20,7 +20,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from storages.backends.s3 import S3Storage
 
@@ -509,10 +509,11 @@ def document(owner: str, given: list[tuple[str, str, str]], space: str = "", nam
 
 
 @given(text, grants, st.sampled_from(["", " ", "\n\t"]), st.sampled_from(["", "me & <you>", "名"]))
+@example("0\xa0", [], "", "")
 def test_documents(owner: str, given: list[tuple[str, str, str]], space: str, name: str) -> None:
     """What was written is read, by the short cut or without."""
     body = document(owner, given, space, name)
-    expected = Acl(owner.strip(), tuple(Grant(value.strip(), permission) for _, value, permission in given))
+    expected = Acl(owner.strip(" "), tuple(Grant(value.strip(" "), permission) for _, value, permission in given))
     assert expected == parse_acl(body)
     assert expected == _any_form(body)
     assert _plain(body) in (None, expected)

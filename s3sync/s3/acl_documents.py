@@ -118,7 +118,7 @@ def _parts(element: ElementTree.Element, space: str, *names: str) -> dict[str, E
 
 
 def _text(element: ElementTree.Element) -> str:
-    text = (element.text or "").strip()
+    text = (element.text or "").strip(" \t\r\n")  # XML's own white space
     if not text or len(element):
         raise _Unexpected
     return text
