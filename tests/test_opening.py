@@ -262,12 +262,24 @@ def test_no_more_files(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with scripted(saying(OK)) as server, running("127.0.0.1", server.port) as pool:
         pool.open(1)
+        while not server.connections:  # whose own sockets are of the same class
+            time.sleep(0.005)
         with monkeypatch.context() as patch:
             patch.setattr(opening.socket, "socket", NoMore)
             pool.open(2)
         assert [errno.EMFILE] * 2 == [each.errno for each in pool.errors if isinstance(each, OSError)]
         pool.put()
         assert ([200], 1) == (pool.answers, pool.pool.live)
+
+
+def test_what_fails_when_its_time_is_over_fails_once() -> None:
+    """A timer that falls due in the round in which the last address fails has nothing more to say."""
+    with running("255.255.255.255", 9, timeout=0.0) as pool:
+        pool.pool.open(1)
+        for _ in range(3):
+            pool.loop.call_soon(int)  # so that it does not wait
+            pool.loop._round()
+        assert 1 == len(pool.errors), pool.errors
 
 
 def test_the_end_while_connections_are_made() -> None:

@@ -186,6 +186,8 @@ class Opening:
         self._drop()
 
     def _out_of_time(self) -> None:
+        if self._over:  # since the timer fell due, in this very round
+            return
         self._fail(TimeoutError(f"no connection in {self._route.origin.connect_timeout:g} seconds"))
 
     def _fail(self, error: BaseException) -> None:
