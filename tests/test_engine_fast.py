@@ -6,6 +6,7 @@ import hashlib
 import logging
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -320,6 +321,15 @@ def test_stale_connections_are_not_trusted(monkeypatch: pytest.MonkeyPatch) -> N
         harness.submit(put_of("b"))
         assert codes(harness.results(2)) == ["stored", "stored"]
     assert [0, 1] == [asked.connection for asked in server.requests]
+
+
+@pytest.mark.usefixtures("near")
+def test_connections_hold_on_to_no_body() -> None:
+    """What was sent last may be megabytes, and there may be hundreds of connections that are free."""
+    with scripted(saying(OK)) as server, running(client_for(server.url)) as harness:
+        put = put_of("a", b"x" * (8 * 1024 * 1024))
+        harness.send(put)
+        awaited(lambda: sys.getrefcount(put.body) <= 2)
 
 
 def test_slow_down_halves_the_pace() -> None:

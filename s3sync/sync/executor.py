@@ -177,7 +177,7 @@ class Uploads:
         self._state.remember_known(put.key, Known(stored.etag, size, fingerprint))
         if self._stored is not None:
             self._stored(put.key, stored.etag, size)
-        put.body = put.ticket = None  # connections may hold on to what they have sent last, and that is megabytes
+        put.body = put.ticket = None  # whoever still has the object is not to hold on to megabytes
         progress = self._run.progress
         progress.files_done += 1
         if put.multipart_etag is None:  # else its bytes were counted as they went
