@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
+import os
+import resource
+import selectors
+import shutil
 import signal
 import socket
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
 
+from s3sync.s3 import far as far_lane
 from s3sync.s3.engine_fast import ENOUGH, FAR_FROM, INTERNAL, NEAR_FROM, FastEngine
 from s3sync.s3.pace import LONGEST_PAUSE, Pace
 from s3sync.s3.transfer import Completion, Condition, HandedOver, Put, Refused, Stored, WriteParameters
@@ -111,6 +119,13 @@ def awaited(holds: Callable[[], bool]) -> None:
     while not holds() and time.monotonic() < until:
         time.sleep(0.005)
     assert holds()
+
+
+def fails_with(error: Exception) -> Callable[..., None]:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
 
 
 def put_of(key: str, body: bytes = b"body", condition: Condition | None = None, like: WriteParameters = PLAIN) -> Put:
@@ -684,12 +699,137 @@ def test_no_process_can_be_had(monkeypatch: pytest.MonkeyPatch, lane: str) -> No
     if lane == "far":
         pytest.skip("there is none")
     monkeypatch.setattr("s3sync.s3.engine_fast.BACKLOG", 0)
-    for program in ("/nowhere/python3", "/usr/bin/uwsgi", ""):
+    for program, frozen in (
+        ("/nowhere/python3", False),
+        ("/usr/bin/uwsgi", False),
+        ("", False),
+        (sys.executable, True),
+    ):
         with scripted(saying(OK)) as server, running(client_for(server.url)) as harness:
             monkeypatch.setattr("sys.executable", program)
+            monkeypatch.setattr("sys.frozen", frozen, raising=False)
             harness.engine._until_far = 0
             assert {"stored"} == set(codes(harness.send(*(put_of(str(number)) for number in range(30)))))
             assert harness.engine._until_far is None
+
+
+@pytest.mark.parametrize("what", ["no thread", "no selector", "it ends at once"])
+def test_a_process_of_no_use_is_ended(monkeypatch: pytest.MonkeyPatch, lane: str, what: str) -> None:
+    """Where it could be started, and what is needed beside it can't be had: no other object hears of that."""
+    if lane == "far":
+        pytest.skip("there is none")
+    started, start = far_lane._started, threading.Thread.start
+    processes: list[Any] = []
+
+    def noted(theirs: socket.socket) -> Any:
+        processes.append(started(theirs))
+        if what == "it ends at once":
+            processes[0].kill()
+            os.waitid(os.P_PID, processes[0].pid, os.WEXITED | os.WNOWAIT)
+        return processes[0]
+
+    def no_more(thread: threading.Thread) -> None:
+        if thread.name == "s3sync-far":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(far_lane, "_started", noted)
+    monkeypatch.setattr("s3sync.s3.engine_fast.BACKLOG", 0)
+    with scripted(saying(OK)) as server, running(client_for(server.url)) as harness:
+        if what == "no thread":
+            monkeypatch.setattr(threading.Thread, "start", no_more)
+        elif what == "no selector":
+            monkeypatch.setattr(selectors.DefaultSelector, "register", fails_with(OSError(errno.ENOSPC, "full")))
+        harness.engine._until_far = 0
+        harness.engine.prepare(PLAIN, ("a",))
+        harness.engine._start_far()
+        monkeypatch.undo()
+        assert {"stored"} == set(codes(harness.send(*(put_of(str(number)) for number in range(30)))))
+        assert (None, None) == (harness.engine._far, harness.engine._until_far)
+    [process] = processes
+    assert process.returncode is not None
+
+
+def test_many_files_are_open(lane: str) -> None:
+    """As in a web server's process: descriptors have large numbers."""
+    if lane == "near":
+        pytest.skip("there is no other process")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(before[1], 4096), before[1]))
+    files = [os.open(os.devnull, os.O_RDONLY)]
+    try:
+        while files[-1] < 1024:
+            files.append(os.dup(files[0]))
+        with scripted(saying(OK)) as server, running(client_for(server.url)) as harness:
+            assert {"stored"} == set(codes(harness.send(*(put_of(str(number)) for number in range(30)))))
+            assert harness.engine._far.requests == 30
+    finally:
+        for each in files:
+            os.close(each)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_a_process_that_is_held_up(lane: str) -> None:
+    """It is waited for, whatever time the project's own sockets have."""
+    if lane == "near":
+        pytest.skip("there is none")
+    with scripted(saying(OK)) as server, running(client_for(server.url)) as harness:
+        harness.engine.prepare(PLAIN, ("a",))
+        socket.setdefaulttimeout(0.2)
+        try:
+            harness._go_far()
+        finally:
+            socket.setdefaulttimeout(None)
+        process = harness.engine._far._process
+        process.send_signal(signal.SIGSTOP)
+        harness.submit(*(put_of(str(number), b"x" * 1024 * 1024) for number in range(3)))
+        time.sleep(0.6)
+        process.send_signal(signal.SIGCONT)
+        assert ["stored"] * 3 == codes(harness.results(3))
+
+
+def test_what_is_added_while_all_is_cancelled(monkeypatch: pytest.MonkeyPatch, lane: str) -> None:
+    """By another thread, which found the queue just before: it comes back too."""
+    if lane == "near":
+        pytest.skip("one thread does both")
+    found, cancelled = threading.Event(), threading.Event()
+
+    class Slow(deque[Any]):
+        def append(self, job: Any) -> None:
+            found.set()
+            cancelled.wait(20)
+            super().append(job)
+
+    with scripted(saying(OK)) as server, running(client_for(server.url)) as harness:
+        harness.send(put_of("a"))
+        far = harness.engine._far
+        far._outbox = Slow()
+        adding = threading.Thread(target=harness.submit, args=(put_of("b"),))
+        adding.start()
+        assert found.wait(20)
+        harness.engine.cancel()
+        awaited(lambda: not far._orders)
+        time.sleep(0.05)
+        cancelled.set()
+        adding.join()
+        assert ["stored", "cancelled"] == codes(harness.results(2))
+
+
+def test_the_process_minds_its_own_modules(monkeypatch: pytest.MonkeyPatch, lane: str, tmp_path: Path) -> None:
+    """Not those in the folder that it happens to start in, where uploads may lie; and it leaves nothing there."""
+    if lane == "near":
+        pytest.skip("there is none")
+    package, uploads = tmp_path / "lib" / "s3sync", tmp_path / "uploads"
+    shutil.copytree(Path(far_lane.__file__).parents[1], package, ignore=shutil.ignore_patterns("__pycache__"))
+    uploads.mkdir()
+    (uploads / "pickle.py").write_text(f"open({str(tmp_path / 'obeyed')!r}, 'w')")
+    monkeypatch.chdir(uploads)
+    monkeypatch.setattr(sys, "path", ["", ".", Path("lib"), str(tmp_path / "lib"), *sys.path])
+    with scripted(saying(OK)) as server, running(client_for(server.url)) as harness:
+        assert ["stored"] == codes(harness.send(put_of("a")))
+        assert harness.engine._far.requests == 1
+    assert not (tmp_path / "obeyed").exists()
+    assert [] == list(tmp_path.rglob("__pycache__"))
 
 
 def test_the_process_ends_with_the_one_that_asked_for_it(lane: str) -> None:

@@ -157,7 +157,7 @@ class FastEngine:
                 origin, max(1, int(pace.limit)), max(1, self._ceiling - self._share), credentials=self._credentials,
                 deliver=self._completed, may_begin=partial(self._near.is_within, self._share),
             )  # fmt: skip
-        except OSError:  # none can be had here; one is enough
+        except (OSError, RuntimeError):  # none can be had here; one is enough
             self._until_far = None
 
     def _completed(self, put: Put, told: Told) -> None:

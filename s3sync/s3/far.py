@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import pickle
-import select
+import selectors
 import socket
 import subprocess
 import sys
@@ -55,7 +55,7 @@ class Far(Lane):
         self, origin: Origin, start: int, ceiling: int, *, credentials: Callable[[], Any], deliver: Deliver,
         may_begin: Callable[[], bool],
     ) -> None:  # fmt: skip
-        """Raises OSError if no process can be had. `may_begin` is asked until it says yes."""
+        """Raises OSError or RuntimeError if no process or thread can be had. `may_begin` is asked until it says yes."""
         super().__init__(deliver)
         self.requests = 0
         self.ready = self.gone = False
@@ -68,20 +68,22 @@ class Far(Lane):
         self._second = 0
         self._hungry = True
         self._closing = False
-        self._wake_read, self._wake = socket.socketpair()
-        self._wake.setblocking(False)
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
+        with contextlib.ExitStack() as undo:
+            self._wake_read, self._wake, ours, theirs = _two_pairs(undo)
+            self._wake.setblocking(False)
+            with theirs:
                 self._process = _started(theirs)
-            except OSError:
-                ours.close()
-                self._close_wake()
-                raise
-        self._frames = sender.Frames(ours)
-        self._frames.send("setup", (origin.plain, start, ceiling))
-        self._thread = threading.Thread(target=self._run, name="s3sync-far", daemon=True)
-        self._thread.start()
+            undo.callback(self._process.wait)
+            undo.callback(self._process.kill)
+            self._frames = sender.Frames(ours)
+            self._frames.send("setup", (origin.plain, start, ceiling))
+            # Not select(), which knows no descriptor above 1,023: a web server's process may have many.
+            self._selector = undo.enter_context(selectors.DefaultSelector())
+            for end in (ours, self._wake_read):
+                self._selector.register(end, selectors.EVENT_READ)
+            self._thread = threading.Thread(target=self._run, name="s3sync-far", daemon=True)
+            self._thread.start()
+            undo.pop_all()
 
     @property
     def degraded(self) -> str | None:
@@ -126,6 +128,7 @@ class Far(Lane):
             logger.exception("The far lane gives up after an unexpected error.")
         finally:
             self.gone = True
+            self._selector.close()
             self._frames.close()
             self._give_back("cancelled" if self._closing else "broken")
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -136,8 +139,8 @@ class Far(Lane):
         while self._orders:
             order = self._orders.popleft()
             if order == "cancel":
-                waiting, self._outbox = self._outbox, deque()
-                self._tell([(job[0], "cancelled", "", None, None) for job in waiting])
+                while self._outbox:  # in place, as another thread may be adding to it
+                    self._tell([(self._outbox.popleft()[0], "cancelled", "", None, None)])
             self._frames.send(order, None)
         if self._outbox and not (self.ready and self._may_begin()):
             return
@@ -181,7 +184,7 @@ class Far(Lane):
         if not self._outbox and not self._orders:
             self._hungry = True
         waits_long = self._hungry and not self._outbox and not self._orders
-        readable, _, _ = select.select([self._frames.socket, self._wake_read], [], [], None if waits_long else 0)
+        readable = [key.fileobj for key, _ in self._selector.select(None if waits_long else 0)]
         self._hungry = False
         if self._wake_read in readable:
             self._wake_read.recv(4096)
@@ -209,16 +212,25 @@ class Far(Lane):
         self._wake_read.close()
 
 
+def _two_pairs(undo: contextlib.ExitStack) -> list[socket.socket]:
+    """Two pairs of sockets that wait as long as it takes, whatever `socket.setdefaulttimeout` says."""
+    ends = [undo.enter_context(end) for _ in range(2) for end in socket.socketpair()]
+    for end in ends:
+        end.setblocking(True)
+    return ends
+
+
 def _started(theirs: socket.socket) -> subprocess.Popen[bytes]:
-    """A bare interpreter that runs `sender`: no site, no environment's paths, nothing of the project's."""
-    if not os.path.basename(sys.executable or "").startswith("python"):
+    """A bare interpreter that runs `sender`: no site, no environment's paths, nothing of the project's.
+
+    Nor anything of the folder it starts in, which people may upload to; and it leaves no compiled modules behind.
+    """
+    if not os.path.basename(sys.executable or "").startswith("python") or getattr(sys, "frozen", False):
         raise OSError("this interpreter is built into another program")  # which would take our words for its own
     package = str(Path(__file__).parents[2])  # what is installed to be edited may be found by other ways than the path
-    program = (
-        f"import sys; sys.path[:] = {[*sys.path, package]!r}; "
-        f"from {sender.__name__} import main; main({theirs.fileno()})"
-    )
+    paths = [path for path in (*sys.path, package) if isinstance(path, str) and os.path.isabs(path)]
+    program = f"import sys; sys.path[:] = {paths!r}; from {sender.__name__} import main; main({theirs.fileno()})"
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", program], pass_fds=(theirs.fileno(),),
+        [sys.executable, "-I", "-S", "-B", "-c", program], pass_fds=(theirs.fileno(),),
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
