@@ -650,6 +650,51 @@ def test_many_objects_go_to_a_process_of_their_own(lane: str) -> None:
     assert len({asked.line for asked in server.requests}) == FAR_FROM + 502
 
 
+def test_two_lanes_have_one_ceiling(lane: str) -> None:
+    """The other one makes no connection before this one has taken note that it is to do with less."""
+    if lane == "far":
+        pytest.skip("it finds its way by itself")
+    held = threading.Event()
+    with scripted(saying(OK)) as server, running(client_for(server.url), start=8, ceiling=8) as harness:
+        harness.engine.prepare(PLAIN, ("a",))
+        harness.engine._near._call(held.wait, 20)  # a refresh of the credentials takes its time
+        harness.submit(*(put_of(f"a/{number}") for number in range(8)))
+        harness.engine._until_far = 0
+        harness.engine._start_far()
+        far = harness.engine._far
+        assert far is not None
+        awaited(lambda: far.ready)
+        harness.submit(*(put_of(f"b/{number}") for number in range(50)))
+        time.sleep(0.3)
+        assert 0 == server.connections
+        held.set()
+        assert {"stored"} == set(codes(harness.results(58)))
+        assert 50 == far.requests
+
+
+def test_retry_after_is_for_both_lanes(lane: str) -> None:
+    """A server that wants a rest is not met by another process meanwhile."""
+    if lane == "far":
+        pytest.skip("it finds its way by itself")
+    arrived: list[float] = []
+
+    def script(talk: Talk) -> None:
+        while talk.read():
+            arrived.append(time.monotonic())
+            talk.say(answer(503, b"", b"Retry-After: 1") if len(arrived) == 1 else OK)
+
+    with scripted(script) as server, running(client_for(server.url), start=8, ceiling=8) as harness:
+        assert ["503"] == codes(harness.send(put_of("a")))
+        harness.engine._until_far = 0
+        harness.engine._start_far()
+        far = harness.engine._far
+        assert far is not None
+        awaited(lambda: far.ready)
+        assert {"stored"} == set(codes(harness.send_more(*(put_of(f"b/{number}") for number in range(20)))))
+        assert 20 == far.requests
+    assert arrived[1] - arrived[0] >= 0.9
+
+
 def test_who_sends_now_and_then_needs_no_process(lane: str) -> None:
     """However many it comes to."""
     if lane == "far":

@@ -155,7 +155,7 @@ class FastEngine:
         try:
             self._far = Far(
                 origin, max(1, int(pace.limit)), max(1, self._ceiling - self._share), credentials=self._credentials,
-                deliver=self._completed, may_begin=partial(self._near.is_within, self._share),
+                deliver=self._completed, may_send=self._near.leaves_the_rest,
             )  # fmt: skip
         except (OSError, RuntimeError):  # none can be had here; one is enough
             self._until_far = None

@@ -31,6 +31,8 @@ _BATCH_BYTES = 256 * 1024
 _NAP = 0.001
 """Seconds. As long does the lane's thread leave the interpreter to others before it looks again: to wake it for every
 single object would cost more than the object."""
+_HELD = 0.005
+"""Seconds after which it is asked again whether jobs may go."""
 _LONGEST_GOODBYE = 10.0
 
 
@@ -53,13 +55,13 @@ class Far(Lane):
 
     def __init__(
         self, origin: Origin, start: int, ceiling: int, *, credentials: Callable[[], Any], deliver: Deliver,
-        may_begin: Callable[[], bool],
+        may_send: Callable[[], bool],
     ) -> None:  # fmt: skip
-        """Raises OSError or RuntimeError if no process or thread can be had. `may_begin` is asked until it says yes."""
+        """Raises OSError or RuntimeError if no process or thread can be had. `may_send` is asked before jobs go."""
         super().__init__(deliver)
         self.requests = 0
         self.ready = self.gone = False
-        self._credentials, self._may_begin = credentials, may_begin
+        self._credentials, self._may_send = credentials, may_send
         self._degraded: str | None = None
         self._outbox: deque[Job] = deque()
         self._orders: deque[str] = deque()
@@ -67,7 +69,7 @@ class Far(Lane):
         self._known: Secrets | None = None
         self._second = 0
         self._hungry = True
-        self._closing = False
+        self._closing = self._held = False
         with contextlib.ExitStack() as undo:
             self._wake_read, self._wake, ours, theirs = _two_pairs(undo)
             self._wake.setblocking(False)
@@ -142,7 +144,8 @@ class Far(Lane):
                 while self._outbox:  # in place, as another thread may be adding to it
                     self._tell([(self._outbox.popleft()[0], "cancelled", "", None, None)])
             self._frames.send(order, None)
-        if self._outbox and not (self.ready and self._may_begin()):
+        self._held = bool(self._outbox) and not (self.ready and self._may_send())
+        if self._held:
             return
         while self._outbox:
             self._renew()
@@ -184,7 +187,8 @@ class Far(Lane):
         if not self._outbox and not self._orders:
             self._hungry = True
         waits_long = self._hungry and not self._outbox and not self._orders
-        readable = [key.fileobj for key, _ in self._selector.select(None if waits_long else 0)]
+        patience = None if waits_long else _HELD if self._held else 0.0
+        readable = [key.fileobj for key, _ in self._selector.select(patience)]
         self._hungry = False
         if self._wake_read in readable:
             self._wake_read.recv(4096)

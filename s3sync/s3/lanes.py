@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -101,9 +102,12 @@ class Near(Lane):
         """Makes do with so many connections from now on."""
         self._call(self.loop.retire, most)
 
-    def is_within(self, most: int) -> bool:
-        """Whether no more connections are open than these."""
-        return self.loop.pool.live + self.loop.pool.opening <= most
+    def leaves_the_rest(self) -> bool:
+        """Whether others may send too: it has retired, its surplus is closed, and the server wants no rest."""
+        most, pool = self.loop.most, self.loop.pool
+        if self._ended:
+            return True
+        return most is not None and pool.live + pool.opening <= most and self.loop.pace.resume_at <= time.monotonic()
 
     def close(self) -> None:
         self._call(self._reactor.stop)

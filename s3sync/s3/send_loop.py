@@ -59,7 +59,8 @@ class SendLoop:
         """The traceback of an error of our own."""
         self._loop, self._credentials, self._tell, self._rest = loop, credentials, tell, rest
         self._cancelled = self._resting = False
-        self._most: int | None = None
+        self.most: int | None = None
+        """How many connections it makes do with, once it has been asked to."""
         self._moment: Moment | None = None
         self._second = 0
         self._streak: tuple[str, int] = ("", 0)
@@ -107,7 +108,7 @@ class SendLoop:
 
     def retire(self, most: int) -> None:
         """Makes do with so many connections from now on; others do the bulk."""
-        self._most = most
+        self.most = most
         self.pace.lower(max(1, most))
         self._close_surplus()
 
@@ -168,8 +169,8 @@ class SendLoop:
         self.hungry = wanted < room
 
     def _close_surplus(self) -> None:
-        if self._most is not None and self.pool.live > self._most and not (self._most == 0 and self.inbox):
-            self.pool.close_idle(self.pool.live - self._most)
+        if self.most is not None and self.pool.live > self.most and not (self.most == 0 and self.inbox):
+            self.pool.close_idle(self.pool.live - self.most)
 
     def _pausing(self) -> bool:
         """Whether the server has asked for a rest; the pump comes back when it is over."""
