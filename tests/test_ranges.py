@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from tests import canned
-from tests.canned import Canned, Page
+from tests.canned import Canned, Page, refusal, whole
 from tests.project import Project
 
 OBJECTS = 16_500
@@ -61,6 +61,22 @@ def test_a_server_that_begins_at_the_start(project: Project, server: Canned) -> 
     objects, orphans, requests = listed(project)
     assert (OBJECTS, OBJECTS) == (objects, orphans)
     assert requests <= PAGES + 3
+
+
+TRIPS = {
+    "the key is echoed, and no XML": whole(b"<ListBucketResult><StartAfter>\x01</StartAfter></ListBucketResult>"),
+    "the signature is computed otherwise": refusal(403, "SignatureDoesNotMatch"),
+    "it is not made for that": refusal(501, "NotImplemented"),
+}
+
+
+@pytest.mark.parametrize("how", TRIPS)
+def test_a_server_that_trips_over_where_to_begin(project: Project, server: Canned, how: str) -> None:
+    """s3_push_media: who would not have asked for it would have had the whole listing"""
+    listed(project)
+    server.break_page = lambda page, _: None if page.start_after is None else TRIPS[how]
+
+    assert (OBJECTS, OBJECTS) == listed(project)[:2]
 
 
 def test_objects_come_and_go(project: Project, server: Canned) -> None:

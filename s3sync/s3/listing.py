@@ -127,10 +127,10 @@ class _Pages(Generic[Item]):
     def _begun_after(self, key: str) -> Page[Item]:
         try:
             return self._ask({"StartAfter": key})
-        except ClientError as error:
-            if trouble_of(error).http in (400, 501):
-                raise NotTaken from error
-            raise
+        except (ClientError, BrokenListing) as error:
+            # Whatever the reason: a listing that would do without must not fail. If it is no matter of where to begin,
+            # the next page after a token meets it too.
+            raise NotTaken from error
 
     def _ask_on(self, token: str, last: str) -> Page[Item]:
         """The page of this token; where the server does not know it any more, what comes after the last key."""

@@ -47,7 +47,9 @@ class Marks:
         """Takes note of the next objects of a listing."""
         self._last = objects[-1].key if objects else self._last
         while self._missing <= len(objects):
-            self._keys.append(objects[self._missing - 1].key)
+            key = objects[self._missing - 1].key
+            if key.isprintable():  # servers echo it, and XML 1.0 can't hold all characters that a key may have
+                self._keys.append(key)
             objects = objects[self._missing :]
             self._missing = _PAGES * WHOLE_PAGE
         self._missing -= len(objects)

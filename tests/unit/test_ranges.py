@@ -72,6 +72,8 @@ def test_marks() -> None:
     assert KEYS[5::6] == marks_of(KEYS)
     assert [] == marks_of(KEYS[:5])
     assert KEYS[5:30:6] == marks_of(KEYS[:36])  # nothing comes after the last one
+    assert ["011", "017"] == marks_of([*KEYS[:5], "004\x01", *KEYS[6:19]])  # no XML can hold the first
+    assert ["011", "017"] == marks_of([*KEYS[:5], "004\uffff", *KEYS[6:19]])
 
 
 @pytest.mark.parametrize("count", [4, 6, 7, 12, 13, 39, 40])
