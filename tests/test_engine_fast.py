@@ -795,6 +795,21 @@ def test_a_process_of_no_use_is_ended(monkeypatch: pytest.MonkeyPatch, lane: str
     assert process.returncode is not None
 
 
+def test_the_end_is_told_though_others_hold_the_socket(lane: str) -> None:
+    """As whoever this process has forked meanwhile does: the other one ends by itself, and at once."""
+    if lane == "near":
+        pytest.skip("there is none")
+    with scripted(saying(OK)) as server, running(client_for(server.url)) as harness:
+        harness.send(put_of("a"))
+        far = harness.engine._far
+        copy = os.dup(far._frames.socket.fileno())
+        try:
+            harness.engine.close()
+            assert 0 == far._process.returncode
+        finally:
+            os.close(copy)
+
+
 def test_many_files_are_open(lane: str) -> None:
     """As in a web server's process: descriptors have large numbers."""
     if lane == "near":

@@ -7,6 +7,7 @@ When that socket ends, it ends: nothing goes on without the process that asked f
 
 from __future__ import annotations
 
+import contextlib
 import marshal
 import os
 import pickle
@@ -93,6 +94,8 @@ class Frames:
             self._start, self._end = 0, len(rest)
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):  # the other end has gone
+            self.socket.shutdown(socket.SHUT_RDWR)  # closing tells nobody, where a forked process has this end too
         self.socket.close()
 
 
