@@ -739,6 +739,25 @@ def test_a_process_that_is_killed_takes_nothing_with_it(lane: str, when: str) ->
         assert harness.engine.degraded is None
 
 
+def test_who_is_left_alone_has_all_connections_again(lane: str) -> None:
+    """A process that has been killed costs no pace for the rest of the run."""
+    if lane == "far":
+        pytest.skip("it finds its way by itself")
+    with scripted(saying(OK)) as server, running(client_for(server.url), start=8, ceiling=8) as harness:
+        harness.engine.prepare(PLAIN, ("a",))
+        harness.engine._until_far = 0
+        harness.engine._start_far()
+        far, pace = harness.engine._far, harness.engine._near.loop.pace
+        assert far is not None
+        awaited(lambda: far.ready)
+        assert ["stored"] == codes(harness.send_more(put_of("a")))
+        assert (1, 2) == (far.requests, pace.limit)
+        far._process.kill()
+        awaited(lambda: far.gone and far.ended)
+        assert {"stored"} == set(codes(harness.send_more(*(put_of(f"b/{number}") for number in range(30)))))
+        assert pace.limit == 8
+
+
 def test_no_process_can_be_had(monkeypatch: pytest.MonkeyPatch, lane: str) -> None:
     """One that may start no other, and one that is part of another program: all goes as it did."""
     if lane == "far":

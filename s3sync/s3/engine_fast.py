@@ -138,7 +138,9 @@ class FastEngine:
                 self._start_far()
             return None
         if far.gone:
-            self._until_far = None
+            if far.ended:
+                self._until_far = None
+                self._near.carry_on(self._ceiling)
             return None
         if not far.ready or (size > NEAR_FROM and self._share):
             return None

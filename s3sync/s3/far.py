@@ -91,6 +91,11 @@ class Far(Lane):
     def degraded(self) -> str | None:
         return self._degraded
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process, and so every connection of its, is no more."""
+        return self._process.poll() is not None
+
     def submit(self, put: Put, template: Template, quoted: bool) -> None:
         job = self._job(put, template, quoted)
         self._outbox.append(job)

@@ -102,6 +102,10 @@ class Near(Lane):
         """Makes do with so many connections from now on."""
         self._call(self.loop.retire, most)
 
+    def carry_on(self, most: int) -> None:
+        """May have so many again: nobody else has any."""
+        self._call(self.loop.carry_on, most)
+
     def leaves_the_rest(self) -> bool:
         """Whether others may send too: it has retired, its surplus is closed, and the server wants no rest."""
         most, pool = self.loop.most, self.loop.pool

@@ -62,6 +62,10 @@ class Pace:
         self._ceiling = min(self._ceiling, float(ceiling))
         self.limit = min(self.limit, self._ceiling)
 
+    def allow(self, ceiling: int) -> None:
+        """May grow up to so many again."""
+        self._ceiling = float(ceiling)
+
     def _judge(self, now: float) -> None:
         """Looks at the rate of a round trip; what brings no more twice in a row is taken back."""
         rate = self._answers / max(now - self._since, 1e-9)

@@ -112,6 +112,11 @@ class SendLoop:
         self.pace.lower(max(1, most))
         self._close_surplus()
 
+    def carry_on(self, most: int) -> None:
+        """May have so many connections again: the others have gone."""
+        self.most = None
+        self.pace.allow(most)
+
     def drain(self, code: str) -> None:
         """Hands over the inbox. By `popleft` alone, as another thread may do so too when the loop has ended."""
         while True:
