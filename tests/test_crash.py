@@ -116,7 +116,7 @@ def killed_at(moment: Moment, proxy: Proxy, started: subprocess.Popen[bytes] | F
 def moments(rng: Random, count: int, operations: dict[str, int]) -> list[Moment]:
     """Random ones: one by the clock, one within SQLite, the others among so many requests of these operations."""
     found = [
-        Moment("time", pause=rng.uniform(0.2, 4.0 if SOAK else 1.0)),
+        Moment("time", pause=rng.uniform(0.2, 4.0 if SOAK else 0.6)),
         Moment("sql", rng.randrange(30), rng.choice([0.0, rng.uniform(0.0001, 0.01)])),
     ]
     names = sorted(operations)
