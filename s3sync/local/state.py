@@ -36,6 +36,12 @@ ON CONFLICT (target, key) DO UPDATE SET etag = excluded.etag, size = excluded.si
     sent_size = excluded.sent_size, md5 = excluded.md5
 """
 """Of an object whose file was not looked at anew: what the row has of that stays, where it is of the same bytes."""
+_SAVE = """
+INSERT OR REPLACE INTO fingerprint SELECT ?, substr(key, ?), encoding, inode, file_size, mtime_ns, ctime_ns,
+    sent_size, md5 FROM known WHERE target = ? AND key = ? AND place = ? AND ctime_ns >= ifnull(
+        (SELECT ctime_ns FROM fingerprint WHERE place = ? AND name = substr(key, ?)), -1)
+"""
+"""A row's fingerprint, unless the file has changed since, and the later one was kept by itself."""
 
 
 def default_directory() -> Path | None:
@@ -214,11 +220,8 @@ class State:
         for _, other, text in others:
             root_and_variant, _, prefix = text.rpartition("\0")
             number = number_of(self._database, root_and_variant)
-            self._database.executemany(
-                "INSERT OR REPLACE INTO fingerprint SELECT ?, substr(key, ?), encoding, inode, file_size, mtime_ns,"
-                " ctime_ns, sent_size, md5 FROM known WHERE target = ? AND key = ? AND place = ?",
-                ((number, len(prefix) + 1, target, key, other) for key in keys),
-            )
+            kept = number, len(prefix) + 1
+            self._database.executemany(_SAVE, ((*kept, target, key, other, *kept) for key in keys))
 
     def _beside_objects(self) -> list[tuple[str, Lookahead]]:
         """Fingerprints of this place's files that stand in the rows of known objects, of any target: by prefix."""

@@ -681,6 +681,19 @@ def test_two_folders_for_one_target(opener: Opener) -> None:
     assert other.is_settled("media/a.png", FILE._replace(inode=99), "", OBJ._replace(etag="e2"))
 
 
+def test_what_was_hashed_last_stays_when_another_folder_takes_the_row(opener: Opener) -> None:
+    """The row's fingerprint may be of the file as it was before."""
+    settle(opener, known())
+    rehearsal = opener(source="s", prefix="media/")
+    rehearsal.remember_fingerprint(CHANGED["ctime"], "", PRINT)
+    rehearsal.close()
+    taker = opener(root="/taker", source="u", prefix="media/")
+    taker.remember_known("media/a.png", known("e2"))
+    taker.close()
+
+    assert PRINT == opener(source="s", prefix="media/").fingerprint(CHANGED["ctime"], "")
+
+
 def test_the_first_format(opener: Opener) -> None:
     """A file of it is taken over: what it knew of objects is looked up again, and nobody hears of it."""
     opener.path.parent.mkdir(parents=True)
