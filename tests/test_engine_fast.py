@@ -11,6 +11,7 @@ import selectors
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -923,6 +924,46 @@ def test_the_process_ends_with_the_one_that_asked_for_it(lane: str) -> None:
         assert codes(harness.send_more(put_of("b"))) == ["stored"]
         far._frames.socket.shutdown(socket.SHUT_RDWR)  # as the kernel does for a process that has been killed
         assert far._process.wait(20) == 0
+
+
+ORPHANED = """
+import os, signal, sys
+from tests.test_engine_fast import Harness, client_for, put_of
+Harness.far = True
+harness = Harness(client_for(sys.argv[1]), "b-1")
+harness.send(put_of("a"))
+print(harness.engine._far._process.pid, flush=True)
+if os.fork():
+    os.kill(os.getpid(), signal.SIGKILL)
+os.close(1)
+sys.stdin.read()  # with all that its parent had open
+"""
+
+
+def test_the_process_ends_though_somebody_else_holds_its_socket(lane: str) -> None:
+    """A web server's worker, forked by the one that was killed, is nobody to send for."""
+    if lane == "near":
+        pytest.skip("there is none")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-W", "ignore", "-c", ORPHANED]
+    with (
+        scripted(saying(OK)) as server,
+        subprocess.Popen(
+            [*command, server.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        ) as killed,
+    ):
+        assert killed.stdout is not None
+        number = int(killed.stdout.readline())
+        assert -signal.SIGKILL == killed.wait(20)
+        awaited(lambda: not is_running(number))
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_many_threads_are_not_needed() -> None:

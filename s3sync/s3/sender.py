@@ -29,6 +29,8 @@ _READ = 1024 * 1024
 _ROOM = 64 * 1024
 _MOST_PARTS = 512
 """Buffers of one system call; POSIX promises 16, Linux and macOS take 1,024."""
+_EVERY = 1.0
+"""Seconds between two looks at who is there."""
 _TOGETHER = 64
 """Results that go back at once, at most ..."""
 _SOON = 0.002
@@ -132,7 +134,14 @@ class Sender:
         end.setblocking(False)
         self._loop.watch(end, READ, self._ready)
         self._say("ready", None)
+        self._look_up(os.getppid())
         self._send.run()
+
+    def _look_up(self, parent: int) -> None:
+        """Ends with the process that asked for it, also where one that it has forked still holds the other end."""
+        if os.getppid() != parent:
+            os._exit(0)
+        self._loop.call_later(_EVERY, self._look_up, parent)
 
     def _until_complete(self) -> Iterator[tuple[str, Any, list[bytes]]]:
         while True:
@@ -148,6 +157,8 @@ class Sender:
         try:
             for kind, payload, bodies in self._frames.receive():
                 self._obey(kind, payload, bodies)
+        except BlockingIOError:
+            return
         except (OSError, EOFError):
             os._exit(0)
 
