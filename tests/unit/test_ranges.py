@@ -21,7 +21,7 @@ KEYS = [f"{number:03}" for number in range(40)]
 
 
 class Bucket:
-    """Answers as a server does, in its own order; `start_after` is "honoured", "ignored" or "refused"."""
+    """Answers as a server does, in its own order; `start_after` is "honoured", "inclusive", "ignored" or "refused"."""
 
     def __init__(self, keys: Sequence[str], page: int = 3, start_after: str = "honoured") -> None:
         self.keys, self.page, self.start_after = keys, page, start_after
@@ -34,9 +34,9 @@ class Bucket:
         if token is None and last and self.start_after == "refused":
             raise NotTaken
         if token is None:
-            token = f"0 {last if self.start_after == 'honoured' else ''}"
+            token = f"0 {'' if self.start_after == 'ignored' else last}"
         start, _, after = token.partition(" ")
-        found = [key for key in self.keys if key > after]
+        found = [key for key in self.keys if key > after or (key == after and self.start_after == "inclusive")]
         end = int(start) + self.page
         objects = [RemoteObject(key, 1, "e", "") for key in found[int(start) : end]]
         return Page(objects, f"{end} {after}" if end < len(found) else None, "b")
@@ -109,10 +109,11 @@ def test_a_changed_bucket(change: str) -> None:
 
 @QUICK
 @given(
-    _SOME, _SOME, st.integers(1, 4), st.sampled_from(["honoured", "ignored", "refused"]),
+    _SOME, _SOME, st.integers(1, 4), st.sampled_from(["honoured", "inclusive", "ignored", "refused"]),
 )  # fmt: skip
 @example(KEYS, KEYS[3::7], 3, "ignored")
 @example(KEYS, KEYS[3::7], 3, "refused")
+@example(KEYS, KEYS[3::7], 3, "inclusive")
 def test_any_ranges_give_all_keys_once(keys: list[str], marks: list[str], page: int, start_after: str) -> None:
     """Wherever they begin, whatever the server makes of that."""
     assert keys == Bucket(keys, page, start_after).listed(marks)
