@@ -282,7 +282,7 @@ class State:
             self._lose(error)
 
     def _lose(self, error: Exception) -> None:
-        self._ids = {}  # what was written last is not there
+        self._elsewhere, self._ids = None, {}  # what was written last is not there
         if type(error) is sqlite3.DatabaseError and self._path is not None:  # damaged, but not at its beginning
             self._database.close()
             self._database, self._path = replaced(self._path, error, self._warn), None
