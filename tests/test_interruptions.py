@@ -104,6 +104,25 @@ def test_signal_in_the_middle(
 
 
 @ON_MOTO
+def test_signal_while_all_waits(project: Project, proxy: Proxy) -> None:
+    """s3_push_media, and Ctrl-C while no more files fit into memory: nothing that waits is sent for its sake"""
+    project.configure(server=proxy.server)
+    project.fill(400)
+    gate = Gate(proxy, "PutObject", after=20)
+
+    process = project.start("s3_push_media", "--format", "json", "--engine", "fast", "--workers", "8")
+    wait_until(lambda: gate.held >= 8, process)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.7)
+    gate.open()
+    result = project.finish(process)
+
+    assert 143 == result.code, result
+    assert 28 >= result.counts["uploaded"], result
+
+
+@ON_MOTO
 def test_second_signal_exits_at_once(project: Project, proxy: Proxy, s3: Any, bucket: str) -> None:
     """s3_push_media, and Ctrl-C twice"""
     project.configure(server=proxy.server)

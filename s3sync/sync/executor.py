@@ -72,10 +72,10 @@ class Uploads:
         self._begin(job, 0)
 
     def ease(self) -> None:
-        """Waits while as much is under way as the window allows."""
+        """Waits while as much is under way as the window allows, unless the run is to end."""
         uploader, bodies = self.uploader, self._bodies
         while uploader.full or bodies.full or uploader.bytes + bodies.bytes >= _MEMORY:
-            if not self._desk_has_work():
+            if self._run.stopping or not self._desk_has_work():
                 return
 
     def finish(self) -> None:
