@@ -783,11 +783,11 @@ def test_a_process_of_no_use_is_ended(monkeypatch: pytest.MonkeyPatch, lane: str
     """Where it could be started, and what is needed beside it can't be had: no other object hears of that."""
     if lane == "far":
         pytest.skip("there is none")
-    started, start = far_lane._started, threading.Thread.start
+    started, start = far_lane.interpreter, threading.Thread.start
     processes: list[Any] = []
 
-    def noted(theirs: socket.socket) -> Any:
-        processes.append(started(theirs))
+    def noted(*arguments: Any, **how: Any) -> Any:
+        processes.append(started(*arguments, **how))
         if what == "it ends at once":
             processes[0].kill()
             os.waitid(os.P_PID, processes[0].pid, os.WEXITED | os.WNOWAIT)
@@ -798,7 +798,7 @@ def test_a_process_of_no_use_is_ended(monkeypatch: pytest.MonkeyPatch, lane: str
             raise RuntimeError("can't start new thread")
         start(thread)
 
-    monkeypatch.setattr(far_lane, "_started", noted)
+    monkeypatch.setattr(far_lane, "interpreter", noted)
     monkeypatch.setattr("s3sync.s3.engine_fast.BACKLOG", 0)
     with scripted(saying(OK)) as server, running(client_for(server.url)) as harness:
         if what == "no thread":

@@ -120,6 +120,121 @@ def test_what_was_found_equal_is_settled(project: Project, s3: Any, bucket: str)
     assert 5 == records(project, "SELECT count(*) FROM known WHERE place IS NOT NULL")
 
 
+WALKED_BY = """
+from s3sync.local import far_walk
+_interpreter = far_walk.interpreter
+
+def interpreter(*arguments, **how):
+    with open("walked-by", "a") as out:
+        out.write("another process\\n")
+    return _interpreter(*arguments, **how)
+
+far_walk.interpreter = interpreter
+"""
+CUT = """
+_started = far_walk.interpreter
+
+class Cut:
+    def __init__(self, stream):
+        self._stream, self._left = stream, 3000
+
+    def read(self, size):
+        self._left -= size
+        return self._stream.read(size) if self._left > 0 else b""
+
+    def close(self):
+        self._stream.close()
+
+def interpreter(*arguments, **how):
+    process = _started(*arguments, **how)
+    process.stdout = Cut(process.stdout)
+    return process
+
+far_walk.interpreter = interpreter
+"""
+
+
+def make_large(project: Project) -> None:
+    """As the run before leaves it where the folder has very many files."""
+    records(project, f"INSERT OR REPLACE INTO fact VALUES ('', '{os.path.realpath(project.media)}', 'large')")
+
+
+def walked_by(project: Project) -> list[str]:
+    path = project.root / "walked-by"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+@ON_MOTO
+def test_a_large_folder_is_walked_by_another_process(project: Project, s3: Any, bucket: str) -> None:
+    """s3_push_media: it says of every name what it says otherwise; sends, deletes and leaves alone the same"""
+    for name in ("size", "touched", "gone", "replaced", "deleted", *(f"{n:03}" for n in range(150))):
+        project.write(f"f/{name}.bin", name.encode())
+    time.sleep(2.1)
+    assert 0 == project.push().code
+    stir(project, s3, bucket)
+    for storage, how in {"plain": {}, "gzip": {"options": GZIP}}.items():
+        project.configure(settings=WALKED_BY, **how)  # type: ignore[arg-type]
+        for arguments in (("--delete",), ("--delete", "-v", "3"), ("--prefix", "f/0"), ("--ignore", "*1.b*")):
+            usual = project.push("--dry-run", *arguments)
+            make_large(project)
+            large = project.push("--dry-run", *arguments)
+            records(project, "DELETE FROM fact WHERE target = ''")
+
+            assert usual.counts["unchanged"] >= 99, (storage, usual)
+            for name in ("counts", "items", "status", "bytes", "findings"):
+                assert usual.report[name] == large.report[name], (storage, arguments)
+    assert 6 == len(walked_by(project))  # a part of it is no large folder
+    make_large(project)
+    project.configure(settings=WALKED_BY)
+    (project.media / "f/back\\slash.bin").unlink()  # nothing is deleted after a failure
+    done = project.push("--delete")
+
+    assert (4, 1) == (done.counts["uploaded"], done.counts["deleted"]), done
+    assert 7 == len(walked_by(project))
+    assert project.push().counts["unchanged"] >= 152
+    assert 7 == len(walked_by(project))  # as it has so few files
+
+
+@ON_MOTO
+def test_a_folder_that_grows_large_and_small_again(project: Project, s3: Any, bucket: str) -> None:
+    """s3_push_media: the next run knows it, whatever a rehearsal, or one of a part of it, says"""
+    project.fill(5)
+    project.configure(settings=WALKED_BY + "from s3sync.sync import folder\nfolder._LARGE = 5\n")
+    seen = []
+    for arguments in ((), ("--dry-run",), ("--prefix", "many/0000/000001"), (), ()):
+        project.push(*arguments)
+        seen.append(len(walked_by(project)))
+    (project.media / "many/0000/000001.bin").unlink()
+    for arguments in (("--dry-run",), (), ()):
+        project.push(*arguments)
+        seen.append(len(walked_by(project)))
+
+    assert [0, 1, 1, 2, 3, 4, 5, 5] == seen
+
+
+@ON_MOTO
+def test_the_other_process_ends_too_soon(project: Project, s3: Any, bucket: str) -> None:
+    """s3_push_media --delete: nothing is deleted, as nobody knows what else there is; what was begun is kept"""
+    names = [f"{number:02}/{other}.bin" for number in range(20) for other in range(5)]
+    for name in names:
+        project.write(name, name.encode())
+    assert 0 == project.push().code
+    for name in names:
+        project.write(name, b"changed " + name.encode())
+    project.configure(settings=WALKED_BY + CUT)
+    make_large(project)
+
+    broken = project.push("--delete")
+    project.configure()
+    rest = project.push("--delete")
+
+    assert 1 == broken.code, broken
+    assert "the process that walked through it has gone" in broken.report["error"]["message"]
+    assert 0 < broken.counts["uploaded"] < 100
+    assert 100 - broken.counts["uploaded"] == rest.counts["uploaded"]
+    assert "deleted" not in rest.counts | broken.counts
+
+
 def records(project: Project, statement: str) -> Any:
     with closing(sqlite3.connect(project.state / "state.sqlite3")) as database:
         rows = database.execute(statement).fetchall()

@@ -6,12 +6,25 @@ procedure and its sources are in `situation.py`, what is not known to hold on AW
 
 from __future__ import annotations
 
-from .aliases import Conflict, Place, conflicts
-from .bucket import list_access, write_access
-from .facts import ALL_USERS, AUTHENTICATED_USERS, BucketFacts, Grant, ObjectFacts
-from .intent import Finding, Intent, StorageFacts, contradictions, derive, intent_of, is_meant_public
-from .prefix import PrefixDecision, decide_prefix
-from .verdict import Verdict, decide
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .aliases import Conflict, Place, conflicts
+    from .bucket import list_access, write_access
+    from .facts import ALL_USERS, AUTHENTICATED_USERS, BucketFacts, Grant, ObjectFacts
+    from .intent import Finding, Intent, StorageFacts, contradictions, derive, intent_of, is_meant_public
+    from .prefix import PrefixDecision, decide_prefix
+    from .verdict import Verdict, decide
+
+_HOMES = {
+    "aliases": ("Conflict", "Place", "conflicts"),
+    "bucket": ("list_access", "write_access"),
+    "facts": ("ALL_USERS", "AUTHENTICATED_USERS", "BucketFacts", "Grant", "ObjectFacts"),
+    "intent": ("Finding", "Intent", "StorageFacts", "contradictions", "derive", "intent_of", "is_meant_public"),
+    "prefix": ("PrefixDecision", "decide_prefix"),
+    "verdict": ("Verdict", "decide"),
+}
 
 __all__ = [
     "ALL_USERS",
@@ -36,3 +49,11 @@ __all__ = [
     "list_access",
     "write_access",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what is asked for only then: a push, which a user waits for, needs a tenth of this package."""
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f".{module}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,6 +13,11 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 
+def is_plain(name: str) -> bool:
+    """Whether storages take a name as it is, rather than read its backslashes as slashes; also of lines: all names."""
+    return "\\" not in name
+
+
 class LocalFile(NamedTuple):
     """One regular file, as the walk saw it."""
 
@@ -25,6 +30,8 @@ class LocalFile(NamedTuple):
     mtime_ns: int
     ctime_ns: int
     inode: int
+    settled: tuple[str, int] | None = None
+    """ETag and size of the object that an earlier run found equal to the file as it is; None: nobody has looked."""
 
 
 class RemoteObject(NamedTuple):

@@ -10,8 +10,11 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 FILE, FOLDER, LINK = range(3)
 Found = tuple[str, os.DirEntry[str], int, os.stat_result | None]
@@ -56,6 +59,8 @@ class Ahead:
                 yield chunk
                 continue
             if self._pool is None:
+                from concurrent.futures import ThreadPoolExecutor
+
                 self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="s3sync-stat")
             yield from self._looked_up(self._pool, found[start:], enters)
             return

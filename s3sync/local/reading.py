@@ -174,7 +174,7 @@ def _is_same(before: os.stat_result, after: os.stat_result) -> bool:
 
 
 def _as_of(file: LocalFile, status: os.stat_result) -> LocalFile:
-    if file[2:] == (found := (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)):
+    if file[2:6] == (found := (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)):
         return file
     return LocalFile(file.name, file.path, *found)
 

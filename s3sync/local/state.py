@@ -10,7 +10,6 @@ No write-ahead log: it needs shared memory, which network file systems don't hav
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -23,7 +22,8 @@ import platformdirs
 from ..core.objects import Fingerprint, Known, LocalFile, RemoteObject
 from . import lookahead
 from .lookahead import Lookahead, Row
-from .state_file import number_of, opened, replaced
+from .settled import ROWS, Place
+from .state_file import as_text, note_large, number_of, opened, replaced
 
 _BITS = 0x7FFF_FFFF_FFFF_FFFF
 _SETTLED_NS = 2_000_000_000
@@ -67,7 +67,7 @@ class State:
         `prefix` is what a key has before its file's name; None: it is not as simple as that.
         """
         self.source, self._prefix, self._target, self._warn = source, prefix, target, warn
-        self._place = os.fsencode(root).decode("utf-8", "backslashreplace") + "\0" + variant
+        self._root, self._place = root, f"{as_text(root)}\0{variant}"
         self._held_place = f"{self._place}\0{prefix}"
         self._new_fingerprints: dict[str, tuple[Any, ...]] = {}
         self._new_known: dict[str, tuple[Any, ...]] = {}
@@ -110,8 +110,15 @@ class State:
         """
         if self._prefix is None or key in self._new_known or key in self._forgotten:
             return False
-        row = self._settled.get(key)
-        return row == (key, obj.etag, obj.size, encoding, *_status(file)) and bool(obj.etag)
+        return not self._unsettled([(0, (key, obj.etag, obj.size, encoding, *_status(file)))])
+
+    @property
+    def place(self) -> Place | None:
+        """Where another process finds what `is_settled` goes by, if it can."""
+        if self._prefix is None or self._path is None:
+            return None
+        ids = (self._id(text) for text in (self._target, self._held_place, self.source))
+        return Place(f"{self._path.as_uri()}?mode=ro", self._prefix, *ids)
 
     def can_settle(self, obj: RemoteObject) -> bool:
         """Whether `is_settled` may come to hold of this object."""
@@ -121,15 +128,23 @@ class State:
         self, files: Sequence[LocalFile], objects: Sequence[RemoteObject], encodings: Iterable[str]
     ) -> list[int]:
         """The places of those of which `is_settled` does not hold, or may not; keys ascend."""
-        keys = [obj.key for obj in objects]
+        keys, stored, etags, _ = zip(*objects, strict=True)
         if self._prefix is None or not (self._new_known.keys().isdisjoint(keys) and self._forgotten.isdisjoint(keys)):
             return list(range(len(keys)))
-        sides = zip(self._settled.get_all(keys), files, objects, encodings, strict=False)  # one may be without end
-        return [
-            place
-            for place, (row, (_, _, size, mtime, ctime, inode), (key, stored, etag, _), encoding) in enumerate(sides)
-            if row != (key, etag, stored, encoding, inode, size, mtime, ctime) or not etag
-        ]
+        listed = list(zip(etags, stored, strict=True))
+        seen = [file.settled for file in files]
+        if seen == listed and all(etags):
+            return []
+        return self._unsettled([
+            (place, (key, *as_listed, encoding, *_status(file)))
+            for place, (key, as_listed, encoding, file) in enumerate(zip(keys, listed, encodings, files, strict=False))
+            if file.settled != as_listed or not as_listed[0]
+        ])  # fmt: skip
+
+    def _unsettled(self, wanted: list[tuple[int, Row]]) -> list[int]:
+        """Of these places those that have another row than this, or no ETag."""
+        rows = self._settled.get_all([row[0] for _, row in wanted])
+        return [place for (place, wish), row in zip(wanted, rows, strict=True) if row != wish or not wish[1]]
 
     def remember_fingerprint(self, file: LocalFile, encoding: str, fingerprint: Fingerprint) -> None:
         """Keeps a fingerprint, unless the file changed a moment ago."""
@@ -163,6 +178,10 @@ class State:
         self._write(lambda: self._database.execute(
             "INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", (self._target, name, value)
         ))  # fmt: skip
+
+    def note_large(self, large: bool) -> None:
+        """Keeps for `state_file.is_large` whether the folder is."""
+        self._write(lambda: note_large(self._database, self._root, large))
 
     def flush(self) -> None:
         """Stores what was collected."""
@@ -252,11 +271,8 @@ class State:
         )
 
     def _fetch_settled(self, key: str, limit: int) -> list[Row]:
-        return self._query(
-            "SELECT key, etag, size, encoding, inode, file_size, mtime_ns, ctime_ns FROM known"
-            " WHERE target = ? AND key >= ? AND place = ? AND source = ? ORDER BY key LIMIT ?",
-            (self._id(self._target), key, self._id(self._held_place), self._id(self.source), limit),
-        )
+        target, place, source = (self._id(text) for text in (self._target, self._held_place, self.source))
+        return self._query(ROWS, (target, key, place, source, limit))
 
     def _id(self, text: str) -> int:
         found = self._ids.get(text)
@@ -293,5 +309,5 @@ class State:
 
 def _status(file: LocalFile) -> tuple[int, ...]:
     """What changes when the file does, as far as SQLite's 63 bits go: some file systems number inodes with 64."""
-    _, _, size, mtime_ns, ctime_ns, inode = file
+    _, _, size, mtime_ns, ctime_ns, inode, _ = file
     return inode & _BITS, size & _BITS, mtime_ns & _BITS, ctime_ns & _BITS

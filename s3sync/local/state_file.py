@@ -10,6 +10,7 @@ these rows, in the order of keys. A fingerprint that stands there is not written
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import time
@@ -27,6 +28,8 @@ CREATE TABLE known (target INT, key TEXT, etag TEXT, size INT, sent_size INT, md
 CREATE TABLE held (target INT, place INT, PRIMARY KEY (target, place)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS fact (target TEXT, name TEXT, value TEXT, PRIMARY KEY (target, name)) WITHOUT ROWID
 """
+_FOLDERS = ""
+"""In place of a target: facts about folders."""
 _FORMER = ("fingerprint", "known")
 """Tables of the first format, which was in no release. To do without them costs time, nothing else."""
 
@@ -102,3 +105,28 @@ def number_of(database: sqlite3.Connection, text: str) -> int:
     """The number that stands for a text in rows, which gets one if it has none; within a transaction."""
     database.execute("INSERT OR IGNORE INTO label (text) VALUES (?)", (text,))
     return int(database.execute("SELECT id FROM label WHERE text = ?", (text,)).fetchone()[0])
+
+
+def is_large(directory: Path | None, root: str) -> bool:
+    """Whether the last whole walk of this folder met many files; to be asked at any time. Never raises."""
+    if directory is None:
+        return False
+    try:
+        with contextlib.closing(sqlite3.connect(f"{(directory / FILE_NAME).as_uri()}?mode=ro", uri=True)) as database:
+            found = database.execute("SELECT 1 FROM fact WHERE target = ? AND name = ?", (_FOLDERS, as_text(root)))
+            return found.fetchone() is not None
+    except (sqlite3.Error, ValueError):
+        return False
+
+
+def note_large(database: sqlite3.Connection, root: str, large: bool) -> None:
+    """Keeps for the next run whether it did; within a transaction."""
+    if large:
+        database.execute("INSERT OR REPLACE INTO fact VALUES (?, ?, 'large')", (_FOLDERS, as_text(root)))
+    else:
+        database.execute("DELETE FROM fact WHERE target = ? AND name = ?", (_FOLDERS, as_text(root)))
+
+
+def as_text(path: str) -> str:
+    """A path in UTF-8, whatever its bytes are."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -13,9 +13,10 @@ import stat
 import time
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from operator import itemgetter
+from typing import Any
 
 from ..core.comparison import Reason
 from ..core.events import Failure
@@ -57,6 +58,11 @@ class Walk:
     files: int = 0
     """Regular files in scope so far."""
     _ahead: Ahead = field(default_factory=Ahead)
+
+    def parameters(self) -> dict[str, Any]:
+        """What another `Walk` needs to walk the same, but for `hold`."""
+        names = (each.name for each in fields(self) if each.init and not each.name.startswith("_"))
+        return {name: getattr(self, name) for name in names if name not in ("hold", "complete", "files")}
 
     def __iter__(self) -> Iterator[Entry]:
         yield from _one_by_one(self.stretches())
@@ -116,9 +122,9 @@ class Walk:
                     pass  # to be met again
                 else:
                     if stat.S_ISREG(status.st_mode) and status.st_mtime <= latest:
-                        stretch.append(_local_file((
+                        stretch.append(local_file((
                             parent + entry.name, entry.path, status.st_size, status.st_mtime_ns, status.st_ctime_ns,
-                            status.st_ino,
+                            status.st_ino, None,
                         )))  # fmt: skip
                         continue
             if stretch:
@@ -247,7 +253,7 @@ class Walk:
 
 
 _order = itemgetter(0)
-_local_file: Callable[[tuple[object, ...]], LocalFile] = partial(tuple.__new__, LocalFile)
+local_file: Callable[[tuple[object, ...]], LocalFile] = partial(tuple.__new__, LocalFile)
 """What `LocalFile._make` does, in half its time."""
 
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import pickle
 import selectors
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from ..bare import interpreter
 from . import sender
 from .lanes import Deliver, Lane
 from .origin import Origin
@@ -48,9 +46,8 @@ class Secrets:
 class Far(Lane):
     """A process of its own, and a thread here that speaks with it.
 
-    The interpreter's lock lets one thread compute at a time: what signs and sends in another process leaves this one
-    to the walk, the hashes and the records. It is a bare interpreter without the project's modules, and it is never
-    needed: until it has said that it is ready, and once it has gone, everything takes the near lane.
+    It leaves this one to the walk, the hashes and the records. And it is never needed: until it has said that it is
+    ready, and once it has gone, everything takes the near lane.
     """
 
     def __init__(
@@ -74,7 +71,7 @@ class Far(Lane):
             self._wake_read, self._wake, ours, theirs = _two_pairs(undo)
             self._wake.setblocking(False)
             with theirs:
-                self._process = _started(theirs)
+                self._process = interpreter(sender.__name__, theirs.fileno(), pass_fds=(theirs.fileno(),))
             undo.callback(self._process.wait)
             undo.callback(self._process.kill)
             self._frames = sender.Frames(ours)
@@ -227,19 +224,3 @@ def _two_pairs(undo: contextlib.ExitStack) -> list[socket.socket]:
     for end in ends:
         end.setblocking(True)
     return ends
-
-
-def _started(theirs: socket.socket) -> subprocess.Popen[bytes]:
-    """A bare interpreter that runs `sender`: no site, no environment's paths, nothing of the project's.
-
-    Nor anything of the folder it starts in, which people may upload to; and it leaves no compiled modules behind.
-    """
-    if not os.path.basename(sys.executable or "").startswith("python") or getattr(sys, "frozen", False):
-        raise OSError("this interpreter is built into another program")  # which would take our words for its own
-    package = str(Path(__file__).parents[2])  # what is installed to be edited may be found by other ways than the path
-    paths = [path for path in (*sys.path, package) if isinstance(path, str) and os.path.isabs(path)]
-    program = f"import sys; sys.path[:] = {paths!r}; from {sender.__name__} import main; main({theirs.fileno()})"
-    return subprocess.Popen(
-        [sys.executable, "-I", "-S", "-B", "-c", program], pass_fds=(theirs.fileno(),),
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip

@@ -21,7 +21,7 @@ from .pages import Item, Page
 
 WHOLE_PAGE = 1000
 """Keys (ListObjectsV2, "MaxKeys")."""
-_PAGES = 5
+_PAGES = 3
 """Of a range, if nothing was added."""
 _AHEAD = 3
 """Ranges that are listed beside the one that is read. Each holds at most about `_PAGES` pages, of 350 KiB."""

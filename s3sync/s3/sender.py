@@ -1,4 +1,4 @@
-"""The process that signs and sends for the fast engine; `lanes.Far` is its other end.
+"""The process that signs and sends for the fast engine; `far.Far` is its other end.
 
 It has a bare interpreter, knows nothing of Django or botocore, and gets all that it works with over one socket: where
 the server is, the templates of the requests, the credentials (which so stand in no argument and no file), the jobs.
@@ -11,13 +11,13 @@ import contextlib
 import marshal
 import os
 import pickle
-import signal
 import socket
 from collections import deque
 from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+from ..child import leave_signals_to_parent
 from .origin import Origin
 from .pace import Pace
 from .reactor import READ, WRITE, Reactor
@@ -220,7 +220,5 @@ class Sender:
 
 def main(number: int) -> None:
     """The whole process. `number` is the descriptor of its end of the socket."""
-    # Signals for the whole group are for the process that asked: it tells us, or goes and ends the socket.
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-        signal.signal(each, signal.SIG_IGN)
+    leave_signals_to_parent()
     Sender(socket.socket(fileno=number)).run()

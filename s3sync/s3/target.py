@@ -25,6 +25,7 @@ from s3transfer.utils import ChunksizeAdjuster
 from storages.backends.s3 import S3Storage
 from storages.utils import ReadBytesWrapper, clean_name
 
+from ..core.objects import is_plain
 from ..storages.cutover import s3_alone, written
 from .content_types import content_type_of
 from .objects import customer_key
@@ -178,7 +179,7 @@ class Target:
 
     def is_regular(self, name: str) -> bool:
         """Whether this name's key is just the prefix and the name."""
-        return self.has_plain_keys and "\\" not in name
+        return self.has_plain_keys and is_plain(name)
 
     def key_of(self, name: str) -> str:
         """The full key that the storage gives to a name. Raises SuspiciousOperation for a name outside the location."""

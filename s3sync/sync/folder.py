@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,18 +12,23 @@ from typing import Any
 
 from ..core.comparison import Action
 from ..core.events import Finding, Outcome, Result
-from ..core.objects import RemoteObject
+from ..core.objects import RemoteObject, is_plain
 from ..core.plan import Entry, Held, Join, Stretch
 from ..core.scope import Scope
 from ..exceptions import GuardRefused, SourceError
 from ..local import reading
+from ..local.far_walk import FarWalk
 from ..local.named import NamedFiles
+from ..local.state_file import is_large
 from ..local.walk import Walk, composed
 from .deletes import Deletes
 from .guard import Guard
 from .jobs import Executor
 from .named import check_first_answers
 from .push import Push
+
+_LARGE = 20_000
+"""Files; a walk of fewer is over before another process has begun."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,12 +39,20 @@ class FolderPush(Push):
     site: str | None = None
     """The site's host, for what browsers would run there."""
     _root: str = ""
+    _far: FarWalk | None = None
     _walk: Walk = field(init=False)
     _deletes: Deletes = field(init=False)
 
+    def connect(self) -> None:
+        """Makes the client; meanwhile, the process that is to walk a large folder gets ready."""
+        self._root, options = os.path.realpath(self.source), self.run.options
+        whole = options.files_from is None and not options.prefix and self.target.has_plain_keys
+        if whole and is_large(self.state_dir, self._root):
+            self._far = self.stack.enter_context(closing(FarWalk()))
+        Push.connect(self)
+
     def begin(self) -> str:
         """The folder's real path."""
-        self._root = os.path.realpath(self.source)
         try:
             with os.scandir(self._root):
                 return self._root
@@ -60,7 +74,8 @@ class FolderPush(Push):
         spool = self.stack.enter_context(reading.temporary_spool())
         self._deletes = Deletes(self.run, target, self.state, self.conditions, self._root, spool)
         how: dict[str, Any] = {
-            "root": self._root, "scope": scope, "hold": partial(self.hold, held), "is_regular": target.is_regular,
+            "root": self._root, "scope": scope, "hold": partial(self.hold, held),
+            "is_regular": is_plain if target.has_plain_keys else target.is_regular,
             "follow_symlinks": options.follow_symlinks, "min_age": options.min_age,
             "compose": options.normalize == "nfc", "key_overhead": len(target.prefix.encode()),
         }  # fmt: skip
@@ -71,7 +86,9 @@ class FolderPush(Push):
                 stop=lambda: self.run.stopping,
             )  # fmt: skip
             return self._walk
-        return self._walk.stretches()
+        if self._far is None:
+            return self._walk.stretches()
+        return self._far.stretches(self._walk, self.state.place if target.sends_as_is else None)
 
     @property
     def is_unlisted(self) -> bool:
@@ -98,6 +115,7 @@ class FolderPush(Push):
     def conclude(self, join: Join) -> None:
         """Deletes, where that is wanted and safe."""
         run = self.run
+        self._note_size()
         if self.is_unlisted:
             check_first_answers(run, self.target)
         if not run.options.delete:
@@ -113,3 +131,10 @@ class FolderPush(Push):
             run.keep_lock()
             complete = self._walk.complete and not join.disordered
             self._deletes.finish(walk_complete=complete, files=self._walk.files, in_scope=self.planner.in_scope)
+
+    def _note_size(self) -> None:
+        """Lets the next run know how large the folder is."""
+        run, large = self.run, self._walk.files >= _LARGE
+        in_part = self.is_unlisted or run.options.prefix or run.stopping or not self._walk.complete
+        if not in_part and not run.options.dry_run and large != is_large(self.state_dir, self._root):
+            self.state.note_large(large)

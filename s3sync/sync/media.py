@@ -105,11 +105,12 @@ def _push(run: Run, settings: Settings, alias: str, source: Path | None, lock: s
         run=run, source=directory, target=target, state_dir=state_dir, intent=settings.intent_for(alias),
         foreign=foreign_names(target, settings.storages), site=urlsplit(settings.site_origin or "").hostname,
     )  # fmt: skip
-    push.connect()
-    run.ready()
-    run.report.target = facts_of(target)
-    with locked(run, target, lock, state_dir, push.intent):
-        push.run_all()
+    with push.stack:
+        push.connect()
+        run.ready()
+        run.report.target = facts_of(target)
+        with locked(run, target, lock, state_dir, push.intent):
+            push.run_all()
 
 
 def _composed(options: PushOptions) -> PushOptions:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import FileSystemStorage
 
-from ..core.events import Diagnosis
 from ..exceptions import ConfigurationError
 from ..storages.cutover import CutoverMixin
-from .project_seen import DEFAULT, Project
-
-ID: Final = "D33"
 
 
 class Settings(Protocol):
@@ -42,13 +37,3 @@ def media_folder(settings: Settings, storage: Any) -> Path:
         f"The old place of {type(storage).__name__} is a {type(local).__name__}, which is no folder on this machine.",
         code="NoFolder", hint="name the folder to push with --source, or as S3SYNC['MEDIA_SOURCE']",
     )  # fmt: skip
-
-
-def of_cutover(project: Project) -> Iterator[Diagnosis]:
-    """That `default` still has an old place behind it, and how to tell when that can go. Asks nobody."""
-    if project.falls_back:
-        seen = (
-            "what is not on S3 yet is read from where it was; that has an end when `python manage.py s3_push_media "
-            "--check` exits with 0 and s3_verify_media misses nothing: then take CutoverMixin away again"
-        )
-        yield Diagnosis(ID, "ok", "cutover", seen, alias=DEFAULT)

@@ -18,7 +18,7 @@ from ..core.events import Failure, Finding, Outcome, Result, Stopped
 from ..core.objects import LocalFile, RemoteObject
 from ..core.plan import Entry, Held, Join, Stretch
 from ..core.scope import Scope
-from ..exceptions import ConfigurationError, RemoteError
+from ..exceptions import ConfigurationError, RemoteError, SourceError
 from ..local import reading
 from ..local.state import State
 from ..s3.calls import CallCounter
@@ -161,9 +161,10 @@ class Push(ABC):
             for obj in self.planner.decisions(join):
                 if obj.key.startswith(self.target.prefix):
                     self.without_file(obj, join)
-        except (*REMOTE_ERRORS, BrokenListing):
+        except (*REMOTE_ERRORS, BrokenListing, SourceError) as error:
             # What is on its way will be stored all the same: it is to be known, and counted.
-            run.stop(Stopped("errors", "the bucket's listing broke off"))
+            broken = "walk" if isinstance(error, SourceError) else "bucket's listing"
+            run.stop(Stopped("errors", f"the {broken} broke off"))
             self.planner.finish()
             executor.finish()
             raise

@@ -1,0 +1,60 @@
+"""Of which files an earlier run has found the object equal, in the process that walks a large folder."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .lookahead import Lookahead, Row
+
+ROWS = """
+SELECT key, etag, size, encoding, inode, file_size, mtime_ns, ctime_ns FROM known
+WHERE target = ? AND key >= ? AND place = ? AND source = ? ORDER BY key LIMIT ?
+"""
+
+
+class Place(NamedTuple):
+    """Where the state has them."""
+
+    uri: str
+    """The file, to be read only."""
+    prefix: str
+    """What a key has before its file's name."""
+    target: int
+    place: int
+    source: int
+
+
+class Settled:
+    """Reads a state file beside the run that writes it. Used by one thread."""
+
+    def __init__(self, place: Place) -> None:
+        """Raises sqlite3.Error."""
+        self._place = place
+        self._database = sqlite3.connect(place.uri, uri=True, timeout=30.0)
+        self._database.execute("PRAGMA cache_size = -256")
+        self._rows = Lookahead(self._fetch)
+
+    def seen(
+        self, names: Sequence[str], sizes: Sequence[int], mtimes: Sequence[int], ctimes: Sequence[int],
+        inodes: Sequence[int],
+    ) -> list[tuple[str, int] | None]:  # fmt: skip
+        """What `LocalFile.settled` is to be of files that are sent as they are; their names ascend."""
+        rows = self._rows.get_all([self._place.prefix + name for name in names])
+        stamps = (("",) * len(names), inodes, sizes, mtimes, ctimes)
+        if None not in rows:
+            _, etags, stored, *found = zip(*rows, strict=True)
+            if tuple(found) == stamps:  # as is most often so
+                return list(zip(etags, stored, strict=True))
+        return [
+            (row[1], row[2]) if row is not None and row[3:] == stamp else None
+            for row, stamp in zip(rows, zip(*stamps, strict=True), strict=True)
+        ]
+
+    def _fetch(self, key: str, limit: int) -> list[Row]:
+        _, _, target, place, source = self._place
+        try:
+            return self._database.execute(ROWS, (target, key, place, source, limit)).fetchall()
+        except sqlite3.Error:
+            return []  # the run meets the same trouble, and tells of it

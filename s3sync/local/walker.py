@@ -1,0 +1,113 @@
+"""The process that walks a large folder; `far_walk` is its other end.
+
+It has a bare interpreter, knows nothing of Django or botocore, and gets what it needs for one `Walk` through its
+standard input. What it finds goes to its standard output; when nobody reads there any more, it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import marshal
+import os
+import pickle
+import signal
+import sqlite3
+import sys
+import time
+from typing import Any
+
+from ..child import leave_signals_to_parent
+from ..core.plan import Entry
+from .settled import Place, Settled
+from .walk import Walk
+
+LENGTH = 4
+"""Bytes before each message that say how long it is."""
+FILES, ENTRY, HELD, END = range(4)
+"""The kinds of messages: files of a folder that follow each other, another entry, one without its place in the order,
+and what the walk says at its end.
+"""
+_ENOUGH = 32 * 1024
+"""Bytes that go out together, or ..."""
+_SOON = 0.005
+"""... what there is after so many seconds: each time wakes the other end."""
+_EVERY = 1.0
+"""Seconds between two looks at who is there."""
+
+
+class _Answers:
+    """Messages on their way out."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._parts: list[bytes] = []
+        self._size, self._sent = 0, time.monotonic()
+
+    def say(self, kind: int, payload: Any) -> None:
+        data = marshal.dumps((kind, payload))
+        self._parts += len(data).to_bytes(LENGTH, "big"), data
+        self._size += LENGTH + len(data)
+        if self._size >= _ENOUGH or time.monotonic() - self._sent >= _SOON:
+            self.flush()
+
+    def flush(self) -> None:
+        rest = b"".join(self._parts)
+        while rest:
+            rest = rest[os.write(self._descriptor, rest) :]
+        self._parts, self._size, self._sent = [], 0, time.monotonic()
+
+    def hold(self, entry: Entry) -> None:
+        self.say(HELD, pickle.dumps(entry))
+
+
+def encoding() -> tuple[str, str]:
+    """How names on the disk become text."""
+    return sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
+
+
+def start_of(walk: Walk) -> str:
+    """What stands before a name in its file's path, unless a link has led there."""
+    return os.path.join(os.path.realpath(walk.root), "")
+
+
+def main() -> None:
+    """The whole process."""
+    leave_signals_to_parent()
+    parent = os.getppid()
+
+    def look_up(*_: object) -> None:
+        if os.getppid() != parent:  # which has gone, though one that it has forked may still hold the other end
+            os._exit(0)
+
+    signal.signal(signal.SIGALRM, look_up)
+    signal.setitimer(signal.ITIMER_REAL, _EVERY, _EVERY)
+    try:
+        its_encoding, how, place = pickle.load(sys.stdin.buffer)
+        if its_encoding == encoding():  # or else names would not be the same here and there
+            _walk(how, place, _Answers(sys.stdout.fileno()))
+    except (OSError, EOFError):
+        pass  # nobody is there
+    os._exit(0)
+
+
+def _walk(how: dict[str, Any], place: Place | None, answers: _Answers) -> None:
+    walk, settled = Walk(hold=answers.hold, **how), _settled(place)
+    start = start_of(walk)
+    for entry in walk.stretches():
+        if isinstance(entry, list):
+            columns: list[Any] = list(zip(*entry, strict=True))
+            names, paths = columns[:2]
+            if paths[0] == start + names[0]:  # so it is with all files of a folder
+                columns[1] = None
+            columns[-1] = [None] * len(names) if settled is None else settled.seen(names, *columns[2:-1])
+            answers.say(FILES, columns)
+        else:
+            answers.say(ENTRY, pickle.dumps(entry))
+    answers.say(END, (walk.complete, walk.files))
+    answers.flush()
+
+
+def _settled(place: Place | None) -> Settled | None:
+    with contextlib.suppress(sqlite3.Error):
+        return None if place is None else Settled(place)
+    return None

@@ -1,0 +1,265 @@
+"""The walk by another process: the same as that by this one, and done by this one wherever it can't be had."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+
+from s3sync.core.comparison import Reason
+from s3sync.core.objects import Fingerprint, Known, LocalFile, is_plain
+from s3sync.core.plan import Entry
+from s3sync.core.scope import Scope
+from s3sync.exceptions import SourceError
+from s3sync.local import walker
+from s3sync.local.far_walk import FarWalk
+from s3sync.local.settled import Place
+from s3sync.local.state import State
+from s3sync.local.walk import Walk
+from tests.strategies import file_system_names, trees
+from tests.unit.test_walk import fill
+
+LARGE = 8000
+"""Files whose names fill all that lies between the two processes."""
+
+
+class Walked:
+    """A finished walk, by another process or by this one."""
+
+    def __init__(self, root: Path | str, *, far: bool, place: Place | None = None, **wishes: Any) -> None:
+        self.held: list[Entry] = []
+        wishes = {"scope": Scope(held_back=lambda name: False), **wishes}
+        self.walk = Walk(root=str(root), hold=self.held.append, is_regular=is_plain, **wishes)
+        with contextlib.closing(FarWalk()) as far_walk:
+            stretches = far_walk.stretches(self.walk, place) if far else self.walk.stretches()
+            self.found = [entry for some in stretches for entry in (some if isinstance(some, list) else [some])]
+
+    @property
+    def all(self) -> Any:
+        return self.found, self.held, self.walk.files, self.walk.complete
+
+    @property
+    def settled(self) -> dict[str, Any]:
+        return {entry.name: entry.settled for entry in self.found if isinstance(entry, LocalFile)}
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="s3sync-test-") as folder:
+        yield Path(os.path.realpath(folder))
+
+
+@settings(deadline=None, max_examples=8)
+@given(trees(max_size=30))
+@example(["e\u0301", "é", "a\\b/c", "a\\b.txt", "c\nd", "ignored/x", ".DS_Store", "x/" * 30 + "y"])
+def test_it_says_the_same(names: list[str]) -> None:
+    """Whatever the names are: what is sent, what is held, what is passed and why."""
+    with tempfile.TemporaryDirectory() as root:
+        fill(root, *names)
+        os.symlink("/", os.path.join(root, "out"))
+        os.symlink(root, os.path.join(root, "around"))
+        other: dict[str, Any] = {"compose": True, "scope": Scope(ignore=("ignored", "*.txt"))}
+        for number, wishes in enumerate(({}, other)):
+            here, there = (Walked(root, far=far, **wishes) for far in (False, True))
+
+            assert here.all == there.all, number
+            assert here.walk.files or not names
+
+
+@settings(deadline=None, max_examples=5)
+@given(file_system_names().filter(lambda name: "/" not in name and "\0" not in name and name not in (".", "..")))
+@example("\udcff")
+def test_names_of_any_bytes(name: str) -> None:
+    """What is no UTF-8 comes over as it is."""
+    with tempfile.TemporaryDirectory() as root:
+        fill(root, name, "plain")
+        assert Walked(root, far=False).all == Walked(root, far=True).all
+
+
+def test_links_that_are_followed(root: Path, tmp_path: Path) -> None:
+    """Their files are not where their names say."""
+    fill(tmp_path, "elsewhere/a.txt", "elsewhere/b.txt")
+    fill(root, "near/c.txt")
+    os.symlink(tmp_path / "elsewhere", root / "linked")
+    here, there = (Walked(root, far=far, follow_symlinks=True) for far in (False, True))
+
+    assert here.all == there.all
+    assert f"{tmp_path}/elsewhere/a.txt" == there.found[0].path  # type: ignore[union-attr]
+
+
+def test_a_folder_that_is_closed(root: Path) -> None:
+    """Its failure comes over, and so does that the walk is not complete."""
+    fill(root, "/".join(["deep"] * 410), "young")
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(before + 1000)  # a test's own frames are many
+    try:
+        here, there = (Walked(root, far=far, min_age=3600.0) for far in (False, True))
+    finally:
+        sys.setrecursionlimit(before)
+
+    assert here.all == there.all
+    assert not there.walk.complete
+    assert Reason.YOUNG in [getattr(entry, "reason", None) for entry in there.found]
+
+
+def settled_state(root: Path, directory: Path) -> State:
+    return State(directory, root=str(root), target="t", variant="plain", warn=print, source="here", prefix="media/")
+
+
+def test_what_the_state_has_comes_with_the_files(root: Path, tmp_path: Path) -> None:
+    """An ETag and a size, where the file is as it was when they were noted, and is sent as it is."""
+    fill(root, *(f"f/{number:03}" for number in range(600)), "f/changed", "f/gzip", "g/new", "h/other")
+    for path in root.rglob("*"):
+        os.utime(path, (1, 1))
+    time.sleep(2.1)  # no fingerprint is kept of what has just changed
+    state = settled_state(root, tmp_path)
+    for name, file in {file.name: file for file in Walked(root, far=False).found}.items():
+        if name != "g/new":
+            fingerprint = Fingerprint(file.size, "0" * 31 + "1")  # type: ignore[union-attr]
+            state.remember_fingerprint(file, "gzip" if name == "f/gzip" else "", fingerprint)  # type: ignore[arg-type]
+            state.remember_known(f"media/{name}", Known(f"etag of {name}", 7, fingerprint))
+    state.flush()
+    (root / "f/changed").write_bytes(b"changed")
+    foreign = State(tmp_path, root="/", target="t", variant="plain", warn=print, source="other", prefix="media/")
+    foreign.remember_known("media/h/other", Known("its", 1, Fingerprint(1, "0" * 32)))
+    foreign.close()
+
+    walked = Walked(root, far=True, place=state.place)
+
+    assert Walked(root, far=False).walk.files == walked.walk.files == 604
+    left = {"f/changed", "f/gzip", "g/new", "h/other"}
+    assert {name: None if name in left else (f"etag of {name}", 7) for name in walked.settled} == walked.settled
+    assert {None} == set(Walked(root, far=True).settled.values())
+    state.close()
+
+
+@pytest.mark.parametrize("content", [None, b"no database at all" * 100], ids=["absent", "damaged"])
+def test_a_state_that_can_not_be_read(root: Path, tmp_path: Path, content: bytes | None) -> None:
+    """Then it has nothing to say; the run itself tells of the trouble."""
+    fill(root, "a", "b")
+    path = tmp_path / "state.sqlite3"
+    if content is not None:
+        path.write_bytes(content)
+    place = Place(f"{path.as_uri()}?mode=ro", "media/", 1, 2, 3)
+
+    assert {"a": None, "b": None} == Walked(root, far=True, place=place).settled
+
+
+@pytest.mark.parametrize("why", ["no interpreter", "it ends at once", "other names"])
+def test_without_another_process(root: Path, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+    """Where there is none, or its locale is another, this one walks."""
+    fill(root, "a", "b/c")
+    if why == "no interpreter":
+        monkeypatch.setattr(sys, "executable", "/nowhere/python3")
+    elif why == "other names":
+        monkeypatch.setattr(walker, "encoding", lambda: ("latin-1", "strict"))
+    else:
+        killed = subprocess.Popen
+
+        def at_once(*args: Any, **how: Any) -> Any:
+            process = killed(*args, **how)
+            process.kill()
+            return process
+
+        monkeypatch.setattr(subprocess, "Popen", at_once)
+    there = Walked(root, far=True)
+
+    assert Walked(root, far=False).all == there.all
+    assert ["a", "b/c"] == list(there.settled)
+
+
+@pytest.fixture
+def large(root: Path) -> Path:
+    for number in range(LARGE // 100):
+        (root / f"folder-{number:04}").mkdir()
+        for other in range(100):
+            (root / f"folder-{number:04}" / f"{'file' * 20}-{other:04}").touch()
+    return root
+
+
+def test_a_walk_that_breaks_off(large: Path) -> None:
+    """It must not pass for one of a folder that ends there: objects would be taken for orphans."""
+    walk = Walk(root=str(large), hold=print, scope=Scope(), is_regular=is_plain)
+    far = FarWalk()
+    stretches = far.stretches(walk)
+    next(stretches)
+    assert far._process is not None
+    far._process.kill()
+    with pytest.raises(SourceError, match="has gone"):
+        list(stretches)
+    far.close()
+
+
+def test_nobody_reads_to_the_end(large: Path) -> None:
+    """The process waits for whoever reads, and ends when it is told."""
+    walk = Walk(root=str(large), hold=print, scope=Scope(), is_regular=is_plain)
+    far = FarWalk()
+    next(iter(far.stretches(walk)))
+    process = far._process
+    assert process is not None
+    assert process.poll() is None
+    far.close()
+    assert -signal.SIGKILL == process.returncode
+
+
+def test_signals_are_not_for_it(large: Path) -> None:
+    """^C goes to all of a terminal's processes; the run tells those that it has begun."""
+    walk = Walk(root=str(large), hold=print, scope=Scope(), is_regular=is_plain)
+    with contextlib.closing(FarWalk()) as far:
+        stretches = far.stretches(walk)
+        found = [next(stretches)]
+        assert far._process is not None
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(far._process.pid, each)
+        found += stretches
+    assert LARGE == sum(map(len, found))  # type: ignore[arg-type]
+
+
+ORPHANED = """
+import os, signal, sys
+from s3sync.core.objects import is_plain
+from s3sync.core.scope import Scope
+from s3sync.local.far_walk import FarWalk
+from s3sync.local.walk import Walk
+far = FarWalk()
+next(iter(far.stretches(Walk(root=sys.argv[1], hold=print, scope=Scope(), is_regular=is_plain))))
+print(far._process.pid, flush=True)
+if os.fork():
+    os.kill(os.getpid(), signal.SIGKILL)
+os.close(1)
+sys.stdin.read()  # with all that its parent had open
+"""
+
+
+def test_it_ends_with_the_process_that_asked(large: Path) -> None:
+    """Also where one that this has forked still holds its pipe."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-W", "ignore", "-c", ORPHANED, str(large)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as killed:  # fmt: skip
+        assert killed.stdout is not None
+        number = int(killed.stdout.readline())
+        assert -signal.SIGKILL == killed.wait(20)
+        until = time.monotonic() + 20
+        while is_running(number):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    return "State:\tZ" not in status
