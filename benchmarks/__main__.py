@@ -1,6 +1,6 @@
 """Times whole processes of this and other tools, in turn, on the same files and the same server, and prints ratios.
 
-    python -m benchmarks                  each target once: about 15 minutes
+    python -m benchmarks                  each target once: about 25 minutes
     python -m benchmarks --full           all works, at both latencies, five rounds: some hours
     python -m benchmarks --work small     one of them
     python -m benchmarks --docs           writes docs/performance.md and its plot from all results of the folder

@@ -26,3 +26,10 @@ def interpreter(module: str, *arguments: int, **how: Any) -> subprocess.Popen[by
     options = ["-I", "-S", "-B", "-X", f"utf8={sys.flags.utf8_mode}"]
     how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **how}
     return subprocess.Popen([sys.executable, *options, "-c", program], **how)
+
+
+def processors() -> int:
+    """Those that this process may use, where the system tells: with only one, another process helps nobody."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -20,7 +20,6 @@ from typing import Any
 import platformdirs
 
 from ..core.objects import Fingerprint, Known, LocalFile, RemoteObject
-from . import lookahead
 from .lookahead import Lookahead, Row
 from .settled import ROWS, Place
 from .state_file import as_text, note_large, number_of, opened, replaced
@@ -28,6 +27,8 @@ from .state_file import as_text, note_large, number_of, opened, replaced
 _BITS = 0x7FFF_FFFF_FFFF_FFFF
 _SETTLED_NS = 2_000_000_000
 """A file that changed less than this ago may change again within its time stamp's resolution (as git has it)."""
+_AT_ONCE = 8000
+"""Changes that are stored together at most."""
 _HELD = "SELECT target, place, (SELECT text FROM label WHERE id = place) FROM held"
 _UPDATE_KNOWN = """
 INSERT INTO known (target, key, etag, size, sent_size, md5, source) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -230,7 +231,7 @@ class State:
 
     def _flush_if_due(self) -> None:
         self._due += 1
-        if self._due >= 4 * lookahead.BATCH or (not self._due % 64 and time.monotonic() - self._flushed > 1.0):
+        if self._due >= _AT_ONCE or (not self._due % 64 and time.monotonic() - self._flushed > 1.0):
             self.flush()
 
     def _save_from_others(self, target: int, held_place: int, keys: Iterable[str]) -> None:

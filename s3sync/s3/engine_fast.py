@@ -8,12 +8,12 @@ the boto3 engine, which knows redirects, retries, clock skew and error models.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
+from ..bare import processors
 from .answers import DENIED
 from .capture import capture, credentials_of
 from .far import Far
@@ -69,7 +69,7 @@ class FastEngine:
         self._parameters: set[WriteParameters] = set()
         self._origin: Origin | None = None
         self._ceiling, self._share = ceiling, min(NEAR_SHARE, ceiling // 4)
-        self._until_far = far_from if rest is None and _processors() > 1 else None
+        self._until_far = far_from if rest is None and processors() > 1 else None
         self._credentials = partial(credentials_of, client)
         self._near = Near(Pace(start, ceiling), credentials=self._credentials, deliver=self._completed, rest=rest)
         self._far: Far | None = None
@@ -195,10 +195,3 @@ class FastEngine:
             return str(reason)
         self.signs_payload = self.signs_payload or template.signs_payload
         return template if is_for(self._origin, template.url) else "its requests go to another server"
-
-
-def _processors() -> int:
-    """Those that this process may use, where the system tells."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

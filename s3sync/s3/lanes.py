@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .origin import Origin
 from .pace import Pace
 from .reactor import Reactor
 from .send_loop import Job, SendLoop, Told
@@ -77,10 +76,6 @@ class Near(Lane):
     @property
     def degraded(self) -> str | None:
         return self.loop.degraded
-
-    @property
-    def origin(self) -> Origin | None:
-        return self.loop.pool.origin
 
     @property
     def waiting(self) -> int:

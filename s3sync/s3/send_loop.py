@@ -14,7 +14,7 @@ from collections.abc import Callable
 from hashlib import md5, sha256
 from typing import Any
 
-from .answers import told
+from .answers import DENIED, told
 from .pace import Pace
 from .pool import Pool
 from .reactor import Reactor
@@ -37,7 +37,7 @@ MD5 of what was sent, if it was computed here."""
 
 
 class SendLoop:
-    """Sends jobs over keep-alive connections. `take`, `put`, `cancel` and `retire` are for its loop's thread alone."""
+    """Sends jobs over keep-alive connections. But for `inbox` and `hungry`, it is for its loop's thread alone."""
 
     def __init__(
         self, loop: Reactor, pace: Pace, *, credentials: Callable[[], Any], tell: Callable[[list[Told]], None],
@@ -217,7 +217,7 @@ class SendLoop:
         self.pump()
 
     def _learn(self, code: str, assumed: bool, connection: Connection, sent_at: float) -> None:
-        if not code or code == "AccessDenied" or (code == "412" and assumed):
+        if not code or code == DENIED or (code == "412" and assumed):
             self.pace.succeeded(time.monotonic())
             self._streak = ("", 0)
             return

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..bare import processors
 from ..core.comparison import Action
 from ..core.events import Finding, Outcome, Result
 from ..core.objects import RemoteObject, is_plain
@@ -47,7 +48,7 @@ class FolderPush(Push):
         """Makes the client; meanwhile, the process that is to walk a large folder gets ready."""
         self._root, options = os.path.realpath(self.source), self.run.options
         whole = options.files_from is None and not options.prefix and self.target.has_plain_keys
-        if whole and is_large(self.state_dir, self._root):
+        if whole and processors() > 1 and is_large(self.state_dir, self._root):
             self._far = self.stack.enter_context(closing(FarWalk()))
         Push.connect(self)
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from s3sync.core.objects import Fingerprint, Known, LocalFile, RemoteObject
 from s3sync.local import lookahead
+from s3sync.local import state as state_module
 from s3sync.local.state import State, default_directory
 from s3sync.local.state_file import FILE_NAME
 from tests.strategies import SLOW, names
@@ -342,7 +343,7 @@ def test_any_order_finds_the_same(stored: set[str], asked: list[str]) -> None:
 
 def test_much_is_stored_in_between(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that is killed has not learnt for nothing, and memory stays small."""
-    monkeypatch.setattr(lookahead, "BATCH", 5)
+    monkeypatch.setattr(state_module, "_AT_ONCE", 20)
     first = opener()
     for number in range(45):
         first.remember_known(f"k{number:03}", known())
