@@ -7,7 +7,6 @@ sort like UTF-8's bytes, so names need no encoding; names that are not UTF-8 hav
 from __future__ import annotations
 
 import errno
-import math
 import os
 import stat
 import time
@@ -110,20 +109,20 @@ class Walk:
         self, root: str, chunk: list[Found], parent: str, above: tuple[tuple[int, int], ...]
     ) -> Iterator[Entry | Stretch]:
         """Some of a folder's entries. What is no plain file in scope, or may not be, is looked at by itself."""
-        doubtful = self._doubtful(parent, [item[1].name for item in chunk if item[2] == FILE])
-        latest = self.now() - self.min_age if self.min_age else math.inf
+        doubtful = self._doubtful(parent, [item[0] for item in chunk if item[2] == FILE])
+        latest = self.now() - self.min_age if self.min_age else None
         stretch: Stretch = []
         for item in chunk:
-            _, entry, kind, status = item
-            if kind == FILE and entry.name not in doubtful:
+            base, entry, kind, status = item
+            if kind == FILE and base not in doubtful:
                 try:
                     status = status or entry.stat(follow_symlinks=False)
                 except OSError:
                     pass  # to be met again
                 else:
-                    if stat.S_ISREG(status.st_mode) and status.st_mtime <= latest:
+                    if stat.S_ISREG(status.st_mode) and (latest is None or status.st_mtime <= latest):
                         stretch.append(local_file((
-                            parent + entry.name, entry.path, status.st_size, status.st_mtime_ns, status.st_ctime_ns,
+                            parent + base, entry.path, status.st_size, status.st_mtime_ns, status.st_ctime_ns,
                             status.st_ino, None,
                         )))  # fmt: skip
                         continue
