@@ -228,13 +228,17 @@ def test_what_the_site_writes_meanwhile_stays(project: Project, s3: Any, bucket:
     put(s3, bucket, replaced_txt=b"theirs", deleted_txt=b"theirs", new_txt=b"theirs", same_txt=b"theirs")
     project.configure(server=proxy.server)
 
+    written: set[str] = set()
+
     def rule(request: Request) -> None:
-        if request.operation == "GetObject":
-            name = request.key.removeprefix("media/")
-            if name == "deleted.txt":
-                (project.media / name).unlink()
-            else:
-                project.write(name, b"theirs" if name == "same.txt" else b"ours!")
+        name = request.key.removeprefix("media/")
+        if request.operation != "GetObject" or name in written:  # a broken connection has it asked for again
+            return
+        written.add(name)
+        if name == "deleted.txt":
+            (project.media / name).unlink()
+        else:
+            project.write(name, b"theirs" if name == "same.txt" else b"ours!")
 
     proxy.rule = rule
     result = pull(project)
