@@ -1,4 +1,4 @@
-"""Bare interpreters that work beside this one: no site, no environment's paths, none of the project's modules.
+"""Bare interpreters that work beside this one: without `site`, and without what the project has imported.
 
 The interpreter's lock lets one thread compute at a time. What such a process does, it leaves the other threads of this
 one their time.
@@ -21,8 +21,9 @@ def interpreter(module: str, *arguments: int, **how: Any) -> subprocess.Popen[by
     if not os.path.basename(sys.executable or "").startswith("python") or getattr(sys, "frozen", False):
         raise OSError("this interpreter is built into another program")  # which would take our words for its own
     package = str(Path(__file__).parents[1])  # what is installed to be edited may be found by other ways than the path
+    # Behind the standard library's: a project may have a module of such a name.
     paths = [path for path in (*sys.path, package) if isinstance(path, str) and os.path.isabs(path)]
-    program = f"import sys; sys.path[:] = {paths!r}; from {module} import main; main(*{arguments!r})"
+    program = f"import sys; sys.path += {paths!r}; from {module} import main; main(*{arguments!r})"
     options = ["-I", "-S", "-B", "-X", f"utf8={sys.flags.utf8_mode}"]
     how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **how}
     return subprocess.Popen([sys.executable, *options, "-c", program], **how)

@@ -231,6 +231,7 @@ def test_what_is_no_list(project: Project) -> None:
     result = project.push("--files-from", "missing")
     error = result.report["error"]
     assert (1, "FilesFromUnreadable", {}) == (result.code, error["code"], result.counts), result
+    assert "Stopped" not in result.stderr
     assert "Cannot read 'missing': no such file or directory." == error["message"]
 
 

@@ -205,11 +205,11 @@ def test_a_folder_that_grows_large_and_small_again(project: Project, s3: Any, bu
         project.push(*arguments)
         seen.append(len(walked_by(project)))
     (project.media / "many/0000/000001.bin").unlink()
-    for arguments in (("--dry-run",), (), ()):
+    for arguments in (("--dry-run",), ("--ignore", "x"), (), ()):
         project.push(*arguments)
         seen.append(len(walked_by(project)))
 
-    assert [0, 1, 1, 2, 3, 4, 5, 5] == seen
+    assert [0, 1, 1, 2, 3, 4, 5, 6, 6] == seen
 
 
 @ON_MOTO
@@ -230,6 +230,7 @@ def test_the_other_process_ends_too_soon(project: Project, s3: Any, bucket: str)
 
     assert 1 == broken.code, broken
     assert "the process that walked through it has gone" in broken.report["error"]["message"]
+    assert "Stopped: the walk broke off." in broken.stderr
     assert 0 < broken.counts["uploaded"] < 100
     assert 100 - broken.counts["uploaded"] == rest.counts["uploaded"]
     assert "deleted" not in rest.counts | broken.counts

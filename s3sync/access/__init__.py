@@ -55,5 +55,6 @@ def __getattr__(name: str) -> Any:
     """Imports what is asked for only then: a push, which a user waits for, needs a tenth of this package."""
     for module, names in _HOMES.items():
         if name in names:
-            return getattr(import_module(f".{module}", __name__), name)
+            globals()[name] = found = getattr(import_module(f".{module}", __name__), name)
+            return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -23,6 +23,10 @@ logger = logging.getLogger(__name__)
 _BUFFER = 256 * 1024
 
 
+class WalkBroken(SourceError):
+    """A folder was walked in part, and nobody knows what else there is."""
+
+
 class FarWalk:
     """Starts the process, which takes a tenth of a second to get ready. Used by one thread; to be closed.
 
@@ -37,7 +41,7 @@ class FarWalk:
             )  # fmt: skip
 
     def stretches(self, walk: Walk, place: Place | None = None) -> Iterator[Entry | Stretch]:
-        """What this walk yields; it is used up then. Raises SourceError if the process ends before the walk does.
+        """What this walk yields; it is used up then. Raises WalkBroken if the process ends before the walk does.
 
         Files come with what the state has of them at this place.
         """
@@ -55,11 +59,13 @@ class FarWalk:
                     yield pickle.loads(payload)
                 elif kind == walker.HELD:
                     walk.hold(pickle.loads(payload))
-                else:
+                elif kind == walker.END:
                     walk.complete, walk.files = payload
                     return
+                else:
+                    raise WalkBroken(walk.root, f"the walk broke off ({payload})", code="WalkBroken")
         if told:
-            raise SourceError(
+            raise WalkBroken(
                 walk.root, "the process that walked through it has gone", code="WalkBroken",
                 hint="did the system end it, for want of memory? Run it again",
             )  # fmt: skip

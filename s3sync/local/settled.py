@@ -57,4 +57,4 @@ class Settled:
         try:
             return self._database.execute(ROWS, (target, key, place, source, limit)).fetchall()
         except sqlite3.Error:
-            return []  # the run meets the same trouble, and tells of it
+            return []  # from here on the run looks at its rows itself, and tells of trouble

@@ -29,9 +29,9 @@ MAX_KEY_BYTES = 1024
 
 
 NOT_UTF8 = Failure("NotUTF8", hint="S3 keys are UTF-8: rename the file", message="the name is not UTF-8")
-TOO_DEEP = Failure("TooDeep", hint="folders are nested more than 400 deep: push a folder within by --source")
-_DEEPEST = 400
-"""Levels; each takes two of the frames that Python allows."""
+TOO_DEEP = Failure("TooDeep", hint="folders are nested more than 250 deep: push a folder within by --source")
+_DEEPEST = 250
+"""Levels; each takes three of the frames that Python allows."""
 PATH_TOO_LONG = Failure("PathTooLong", hint="push a folder within by --source", message="the path can't be opened")
 TOO_LONG = Failure("KeyTooLongError", hint="rename the file: a key has at most 1,024 bytes of UTF-8")
 
@@ -193,7 +193,8 @@ class Walk:
             if allowed and not stat.S_ISLNK(status.st_mode):
                 yield from filter(None, (self._file(name, path, status),))
             else:
-                yield from self._link(name)
+                # Where the link itself could not be read, it may have led to a folder.
+                yield from self._link(name, folder=path == entry.path)
             return
         identity = (status.st_dev, status.st_ino)
         if self.scope.leaves_out_folder(name):

@@ -6,11 +6,11 @@ standard input. What it finds goes to its standard output; when nobody reads the
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import marshal
 import os
 import pickle
-import signal
 import sqlite3
 import sys
 import time
@@ -23,9 +23,9 @@ from .walk import Walk
 
 LENGTH = 4
 """Bytes before each message that say how long it is."""
-FILES, ENTRY, HELD, END = range(4)
+FILES, ENTRY, HELD, END, BROKEN = range(5)
 """The kinds of messages: files of a folder that follow each other, another entry, one without its place in the order,
-and what the walk says at its end.
+what the walk says at its end, or why it has come to none.
 """
 _ENOUGH = 32 * 1024
 """Bytes that go out together, or ..."""
@@ -73,20 +73,24 @@ def start_of(walk: Walk) -> str:
 def main() -> None:
     """The whole process."""
     leave_signals_to_parent()
-    parent = os.getppid()
-
-    def look_up(*_: object) -> None:
-        if os.getppid() != parent:  # which has gone, though one that it has forked may still hold the other end
-            os._exit(0)
-
-    signal.signal(signal.SIGALRM, look_up)
-    signal.setitimer(signal.ITIMER_REAL, _EVERY, _EVERY)
-    try:
+    # Not by a timer's signal: there are file systems which answer every call with EINTR then.
+    _thread.start_new_thread(_end_with, (os.getppid(),))
+    with contextlib.suppress(OSError, EOFError):  # nobody is there
         its_encoding, how, place = pickle.load(sys.stdin.buffer)
         if its_encoding == encoding():  # or else names would not be the same here and there
-            _walk(how, place, _Answers(sys.stdout.fileno()))
-    except (OSError, EOFError):
-        pass  # nobody is there
+            answers = _Answers(sys.stdout.fileno())
+            try:
+                _walk(how, place, answers)
+            except Exception as error:  # noqa: BLE001  the other end tells of it
+                answers.say(BROKEN, f"{type(error).__name__}: {error}")
+            answers.flush()
+    os._exit(0)
+
+
+def _end_with(parent: int) -> None:
+    """Ends when that process has gone, though one that it has forked may still hold the other end."""
+    while os.getppid() == parent:
+        time.sleep(_EVERY)
     os._exit(0)
 
 
@@ -104,7 +108,6 @@ def _walk(how: dict[str, Any], place: Place | None, answers: _Answers) -> None:
         else:
             answers.say(ENTRY, pickle.dumps(entry))
     answers.say(END, (walk.complete, walk.files))
-    answers.flush()
 
 
 def _settled(place: Place | None) -> Settled | None:

@@ -135,7 +135,9 @@ class FolderPush(Push):
 
     def _note_size(self) -> None:
         """Lets the next run know how large the folder is."""
-        run, large = self.run, self._walk.files >= _LARGE
-        in_part = self.is_unlisted or run.options.prefix or run.stopping or not self._walk.complete
-        if not in_part and not run.options.dry_run and large != is_large(self.state_dir, self._root):
+        options, large = self.run.options, self._walk.files >= _LARGE
+        in_part = self.is_unlisted or options.prefix or options.include or options.ignore or options.min_age
+        if options.dry_run or self.run.stopping or not self._walk.complete or (in_part and not large):
+            return  # it may be larger than it seems
+        if large != is_large(self.state_dir, self._root):
             self.state.note_large(large)

@@ -18,8 +18,9 @@ from ..core.events import Failure, Finding, Outcome, Result, Stopped
 from ..core.objects import LocalFile, RemoteObject
 from ..core.plan import Entry, Held, Join, Stretch
 from ..core.scope import Scope
-from ..exceptions import ConfigurationError, RemoteError, SourceError
+from ..exceptions import ConfigurationError, RemoteError
 from ..local import reading
+from ..local.far_walk import WalkBroken
 from ..local.state import State
 from ..s3.calls import CallCounter
 from ..s3.conditions import Conditions
@@ -161,9 +162,9 @@ class Push(ABC):
             for obj in self.planner.decisions(join):
                 if obj.key.startswith(self.target.prefix):
                     self.without_file(obj, join)
-        except (*REMOTE_ERRORS, BrokenListing, SourceError) as error:
+        except (*REMOTE_ERRORS, BrokenListing, WalkBroken) as error:
             # What is on its way will be stored all the same: it is to be known, and counted.
-            broken = "walk" if isinstance(error, SourceError) else "bucket's listing"
+            broken = "walk" if isinstance(error, WalkBroken) else "bucket's listing"
             run.stop(Stopped("errors", f"the {broken} broke off"))
             self.planner.finish()
             executor.finish()

@@ -18,11 +18,10 @@ from hypothesis import example, given, settings
 
 from s3sync.core.comparison import Reason
 from s3sync.core.objects import Fingerprint, Known, LocalFile, is_plain
-from s3sync.core.plan import Entry
+from s3sync.core.plan import Entry, Passed
 from s3sync.core.scope import Scope
-from s3sync.exceptions import SourceError
 from s3sync.local import walker
-from s3sync.local.far_walk import FarWalk
+from s3sync.local.far_walk import FarWalk, WalkBroken
 from s3sync.local.settled import Place
 from s3sync.local.state import State
 from s3sync.local.walk import Walk
@@ -33,13 +32,24 @@ LARGE = 8000
 """Files whose names fill all that lies between the two processes."""
 
 
+class Elsewhere(Walk):
+    """One that is not for this process."""
+
+    def stretches(self) -> Any:
+        raise AssertionError("it is walked here")
+
+
 class Walked:
     """A finished walk, by another process or by this one."""
 
-    def __init__(self, root: Path | str, *, far: bool, place: Place | None = None, **wishes: Any) -> None:
+    def __init__(
+        self, root: Path | str, *, far: bool, place: Place | None = None, alone: bool = False, **wishes: Any
+    ) -> None:  # fmt: skip
+        """`alone`: there is no other process after all."""
         self.held: list[Entry] = []
         wishes = {"scope": Scope(held_back=lambda name: False), **wishes}
-        self.walk = Walk(root=str(root), hold=self.held.append, is_regular=is_plain, **wishes)
+        kind = Elsewhere if far and not alone else Walk
+        self.walk = kind(root=str(root), hold=self.held.append, is_regular=is_plain, **wishes)
         with contextlib.closing(FarWalk()) as far_walk:
             stretches = far_walk.stretches(self.walk, place) if far else self.walk.stretches()
             self.found = [entry for some in stretches for entry in (some if isinstance(some, list) else [some])]
@@ -99,16 +109,12 @@ def test_links_that_are_followed(root: Path, tmp_path: Path) -> None:
 
 def test_a_folder_that_is_closed(root: Path) -> None:
     """Its failure comes over, and so does that the walk is not complete."""
-    fill(root, "/".join(["deep"] * 410), "young")
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(before + 1000)  # a test's own frames are many
-    try:
-        here, there = (Walked(root, far=far, min_age=3600.0) for far in (False, True))
-    finally:
-        sys.setrecursionlimit(before)
+    fill(root, "/".join("d" * 280), "young")
+    here, there = (Walked(root, far=far, min_age=3600.0) for far in (False, True))
 
     assert here.all == there.all
-    assert not there.walk.complete
+    failures = [entry.failure for entry in there.found if isinstance(entry, Passed) and entry.failure is not None]
+    assert (False, ["TooDeep"]) == (there.walk.complete, [failure.code for failure in failures])
     assert Reason.YOUNG in [getattr(entry, "reason", None) for entry in there.found]
 
 
@@ -172,7 +178,10 @@ def test_without_another_process(root: Path, monkeypatch: pytest.MonkeyPatch, wh
             return process
 
         monkeypatch.setattr(subprocess, "Popen", at_once)
-    there = Walked(root, far=True)
+    there = Walked(root, far=True, alone=True)
+    if why != "it ends at once":
+        with pytest.raises(AssertionError, match="walked here"):
+            Walked(root, far=True)
 
     assert Walked(root, far=False).all == there.all
     assert ["a", "b/c"] == list(there.settled)
@@ -189,20 +198,28 @@ def large(root: Path) -> Path:
 
 def test_a_walk_that_breaks_off(large: Path) -> None:
     """It must not pass for one of a folder that ends there: objects would be taken for orphans."""
-    walk = Walk(root=str(large), hold=print, scope=Scope(), is_regular=is_plain)
+    walk = Elsewhere(root=str(large), hold=print, scope=Scope(), is_regular=is_plain)
     far = FarWalk()
     stretches = far.stretches(walk)
     next(stretches)
     assert far._process is not None
     far._process.kill()
-    with pytest.raises(SourceError, match="has gone"):
+    with pytest.raises(WalkBroken, match="has gone"):
         list(stretches)
     far.close()
 
 
+def test_an_error_of_its_own(root: Path) -> None:
+    """The other end tells what it was: running it again may not help."""
+    fill(root, "a", "b")
+    walk = Elsewhere(root=str(root), hold=print, scope=Scope(), is_regular=int)  # type: ignore[arg-type]
+    with contextlib.closing(FarWalk()) as far, pytest.raises(WalkBroken, match="ValueError: invalid literal"):
+        list(far.stretches(walk))
+
+
 def test_nobody_reads_to_the_end(large: Path) -> None:
     """The process waits for whoever reads, and ends when it is told."""
-    walk = Walk(root=str(large), hold=print, scope=Scope(), is_regular=is_plain)
+    walk = Elsewhere(root=str(large), hold=print, scope=Scope(), is_regular=is_plain)
     far = FarWalk()
     next(iter(far.stretches(walk)))
     process = far._process
@@ -214,7 +231,7 @@ def test_nobody_reads_to_the_end(large: Path) -> None:
 
 def test_signals_are_not_for_it(large: Path) -> None:
     """^C goes to all of a terminal's processes; the run tells those that it has begun."""
-    walk = Walk(root=str(large), hold=print, scope=Scope(), is_regular=is_plain)
+    walk = Elsewhere(root=str(large), hold=print, scope=Scope(), is_regular=is_plain)
     with contextlib.closing(FarWalk()) as far:
         stretches = far.stretches(walk)
         found = [next(stretches)]
@@ -229,7 +246,7 @@ ORPHANED = """
 import os, signal, sys
 from s3sync.core.objects import is_plain
 from s3sync.core.scope import Scope
-from s3sync.local.far_walk import FarWalk
+from s3sync.local.far_walk import FarWalk, WalkBroken
 from s3sync.local.walk import Walk
 far = FarWalk()
 next(iter(far.stretches(Walk(root=sys.argv[1], hold=print, scope=Scope(), is_regular=is_plain))))
