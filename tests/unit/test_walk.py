@@ -180,7 +180,7 @@ LINKS: dict[str, tuple[str, dict[str, str], list[str], list[str], list[str]]] = 
     "to a link inside": ("a", {"k": "a", "l": "k"}, ["a", "k", "l"], [], ["a", "k", "l"]),
     "to a file outside": ("a", {"l": "../out/x"}, ["a"], ["l: link"], ["a", "l"]),
     "to a folder outside": ("a", {"l": "../out"}, ["a"], ["l/: link"], ["a", "l/x"]),
-    "to a link outside": ("a", {"k": "../out/x", "l": "k"}, ["a"], ["k/: link", "l/: link"], ["a", "k", "l"]),
+    "to a link outside": ("a", {"k": "../out/x", "l": "k"}, ["a"], ["k: link", "l: link"], ["a", "k", "l"]),
     "to a folder whose name begins alike": ("a", {"l": "../media2"}, ["a"], ["l/: link"], ["a", "l/y"]),
     "dangling": ("a", {"l": "nowhere"}, ["a"], ["l/: link"], ["a"]),
     "dangling, outside": ("a", {"l": "../nowhere"}, ["a"], ["l/: link"], ["a"]),
