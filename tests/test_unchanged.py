@@ -174,7 +174,8 @@ def test_a_large_folder_is_walked_by_another_process(project: Project, s3: Any, 
     stir(project, s3, bucket)
     for storage, how in {"plain": {}, "gzip": {"options": GZIP}}.items():
         project.configure(settings=WALKED_BY, **how)  # type: ignore[arg-type]
-        for arguments in (("--delete",), ("--delete", "-v", "3"), ("--prefix", "f/0"), ("--ignore", "*1.b*")):
+        wishes = (("--delete",), ("--delete", "-v", "3"), ("--prefix", "f/0"), ("--ignore", "*1.b*"))
+        for arguments in wishes if storage == "plain" else wishes[:1]:
             usual = project.push("--dry-run", *arguments)
             make_large(project)
             large = project.push("--dry-run", *arguments)
@@ -183,16 +184,16 @@ def test_a_large_folder_is_walked_by_another_process(project: Project, s3: Any, 
             assert usual.counts["unchanged"] >= 99, (storage, usual)
             for name in ("counts", "items", "status", "bytes", "findings"):
                 assert usual.report[name] == large.report[name], (storage, arguments)
-    assert 6 == len(walked_by(project))  # a part of it is no large folder
+    assert 4 == len(walked_by(project))  # a part of it is no large folder
     make_large(project)
     project.configure(settings=WALKED_BY)
     (project.media / "f/back\\slash.bin").unlink()  # nothing is deleted after a failure
     done = project.push("--delete")
 
     assert (4, 1) == (done.counts["uploaded"], done.counts["deleted"]), done
-    assert 7 == len(walked_by(project))
+    assert 5 == len(walked_by(project))
     assert project.push().counts["unchanged"] >= 152
-    assert 7 == len(walked_by(project))  # as it has so few files
+    assert 5 == len(walked_by(project))  # as it has so few files
 
 
 @ON_MOTO
