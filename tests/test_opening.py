@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -395,7 +395,7 @@ def test_half_answers_over_tls(authority: tuple[Path, ssl.SSLContext]) -> None:
         talk.read()
         talk.say(OK[:20])
         if talk.number == 1:
-            with pytest.raises(OSError):  # noqa: PT011  the client does not answer the goodbye
+            with suppress(OSError):  # the client may be gone before it has answered the goodbye
                 talk.socket.unwrap()  # type: ignore[attr-defined]
         elif talk.number == 2:
             socket.socket.sendall(talk.socket, b"\0" * 100)
