@@ -172,6 +172,8 @@ def test_a_large_folder_is_walked_by_another_process(project: Project, s3: Any, 
     time.sleep(2.1)
     assert 0 == project.push().code
     stir(project, s3, bucket)
+    project.write("f/040.bin", b"new")  # of the same size, and so is the next: among many that are as they were
+    s3.put_object(Bucket=bucket, Key="media/f/050.bin", Body=b"new")
     for storage, how in {"plain": {}, "gzip": {"options": GZIP}}.items():
         project.configure(settings=WALKED_BY, **how)  # type: ignore[arg-type]
         wishes = (("--delete",), ("--delete", "-v", "3"), ("--prefix", "f/0"), ("--ignore", "*1.b*"))
@@ -181,7 +183,7 @@ def test_a_large_folder_is_walked_by_another_process(project: Project, s3: Any, 
             large = project.push("--dry-run", *arguments)
             records(project, "DELETE FROM fact WHERE target = ''")
 
-            assert usual.counts["unchanged"] >= 99, (storage, usual)
+            assert usual.counts["unchanged"] >= 98, (storage, usual)
             for name in ("counts", "items", "status", "bytes", "findings"):
                 assert usual.report[name] == large.report[name], (storage, arguments)
     assert 4 == len(walked_by(project))  # a part of it is no large folder
@@ -190,9 +192,9 @@ def test_a_large_folder_is_walked_by_another_process(project: Project, s3: Any, 
     (project.media / "f/back\\slash.bin").unlink()  # nothing is deleted after a failure
     done = project.push("--delete")
 
-    assert (4, 1) == (done.counts["uploaded"], done.counts["deleted"]), done
+    assert (5, 1) == (done.counts["uploaded"], done.counts["deleted"]), done
     assert 5 == len(walked_by(project))
-    assert project.push().counts["unchanged"] >= 152
+    assert project.push().counts["unchanged"] >= 151
     assert 5 == len(walked_by(project))  # as it has so few files
 
 

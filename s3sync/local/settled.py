@@ -36,6 +36,10 @@ class Settled:
         self._database.execute("PRAGMA cache_size = -256")
         self._rows = Lookahead(self._fetch)
 
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._database.close()
+
     def seen(
         self, names: Sequence[str], sizes: Sequence[int], mtimes: Sequence[int], ctimes: Sequence[int],
         inodes: Sequence[int],

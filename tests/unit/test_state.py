@@ -8,6 +8,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from s3sync.core.objects import Fingerprint, Known, LocalFile, RemoteObject
 from s3sync.local import lookahead
 from s3sync.local import state as state_module
+from s3sync.local.settled import Settled
 from s3sync.local.state import State, default_directory
 from s3sync.local.state_file import FILE_NAME
 from tests.strategies import SLOW, names
@@ -615,6 +617,17 @@ def test_many_are_settled_as_each_one_is(whys: list[str], most: int) -> None:
             part.start + place for part in portions
             for place in again.unsettled(files[part], objects[part], encodings[part])
         ]  # fmt: skip
+        assert again.place is not None
+        with closing(Settled(again.place)) as walker:
+            beside = [
+                file if encoding else file._replace(settled=walker.seen(
+                    [file.name], [file.size], [file.mtime_ns], [file.ctime_ns], [file.inode]
+                )[0]) for file, encoding in zip(files, encodings, strict=True)
+            ]  # fmt: skip
+        told_beside = [
+            part.start + each for part in portions
+            for each in again.unsettled(beside[part], objects[part], encodings[part])
+        ]  # fmt: skip
         single = opener(source="s", prefix="media/")
         settled = [
             single.is_settled(obj.key, file, encoding, obj)
@@ -624,6 +637,7 @@ def test_many_are_settled_as_each_one_is(whys: list[str], most: int) -> None:
 
     pending = {number for number, why in enumerate(whys) if why == "it is being recorded"}
     unsettled = {number for number, is_settled in enumerate(settled) if not is_settled}
+    assert told == told_beside
     assert unsettled | pending <= set(told)
     assert pending or unsettled == set(told)
 
