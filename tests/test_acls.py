@@ -31,7 +31,7 @@ from s3sync.s3.acl_wire import capture_acl
 from s3sync.s3.acls import AclReader
 from s3sync.s3.calls import CallCounter
 from s3sync.s3.capture import credentials_of
-from s3sync.s3.keyed_wire import ENOUGH, INTERNAL
+from s3sync.s3.request_loop import ENOUGH, INTERNAL
 from s3sync.s3.signing import Moment, NotFast
 from s3sync.s3.target import Target
 from tests.proxy import Proxy, Request, Response, Verdict
@@ -442,7 +442,7 @@ def test_who_stops_early_can_begin_again(engine: str) -> None:
         assert {} == read_all(reader, [])
 
 
-@pytest.mark.parametrize("where", ["pace.succeeded", "_pool.take", "_pool.send", "_learn", "_template.head_of"])
+@pytest.mark.parametrize("where", ["pace.succeeded", "pool.take", "pool.send", "_learn", "_request"])
 def test_errors_of_our_own_lose_nothing(where: str, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever goes wrong in the loop, boto3 reads the rest, and it is logged once."""
 

@@ -58,14 +58,12 @@ class Harness:
 
     far = False
 
-    def __init__(self, client: Any, bucket: str, **limits: int) -> None:
+    def __init__(self, client: Any, bucket: str, **how: Any) -> None:
         self.completions: list[Completion] = []
         self.threads: set[threading.Thread] = set()
         self._changed = threading.Condition()
-        limits = {"start": 4, "ceiling": 32} | limits
-        self.engine = FastEngine(
-            client, bucket, deliver=self._take, start=limits["start"], ceiling=limits["ceiling"], far_from=None
-        )
+        how = {"start": 4, "ceiling": 32} | how
+        self.engine = FastEngine(client, bucket, deliver=self._take, far_from=None, **how)
 
     def _take(self, completion: Completion) -> None:
         with self._changed:
@@ -104,8 +102,8 @@ class Harness:
 
 
 @contextmanager
-def running(client: Any, bucket: str = "b-1", **limits: int) -> Iterator[Harness]:
-    harness = Harness(client, bucket, **limits)
+def running(client: Any, bucket: str = "b-1", **how: Any) -> Iterator[Harness]:
+    harness = Harness(client, bucket, **how)
     try:
         yield harness
     finally:
@@ -543,7 +541,7 @@ def test_close_completes_everything() -> None:
 
 
 @pytest.mark.usefixtures("near")
-@pytest.mark.parametrize("where", ["pace.succeeded", "pool.take", "pool.send", "_head", "_learn", "_pausing"])
+@pytest.mark.parametrize("where", ["pace.succeeded", "pool.take", "pool.send", "_request", "_learn", "_pausing"])
 def test_errors_of_our_own_lose_nothing(where: str, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever goes wrong in the loop, each object is completed exactly once, and it is logged once."""
 

@@ -72,8 +72,7 @@ def test_the_fast_engine_is_held_back(server: Server, bucket: str) -> None:
         told.append(size)
         return 3600.0 if len(told) == 3 else 0.0
 
-    with running(server.client(), bucket) as harness:
-        harness.engine._near.loop._rest = rest
+    with running(server.client(), bucket, rest=rest) as harness:
         harness.submit(*(put_of(f"{number}", b"x" * number) for number in range(1, 9)))
         harness.results(3)
         harness.engine.cancel()

@@ -73,7 +73,7 @@ class AclWire(KeyedWire[str, ObjectAcl]):
     def _head_of(self, job: str, now: Moment) -> bytes:
         return self._template.head_of(job, now)
 
-    def _outcome(self, job: str, answer: Connection) -> ObjectAcl | Passed:
+    def _meaning(self, job: str, answer: Connection) -> ObjectAcl | Passed:
         if answer.status == 200 and not is_object_itself(answer.body, answer.headers):
             acl = parse_acl(answer.body)
             if acl is not None:

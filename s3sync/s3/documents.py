@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from botocore.awsrequest import AWSResponse
 
-THROTTLED = (429, 503)
+from .pace import THROTTLED
 
 
 class WrongDocument(Exception):

@@ -20,7 +20,8 @@ from .far import Far
 from .lanes import Near
 from .origin import Origin
 from .pace import Pace
-from .send_loop import ENOUGH, INTERNAL, Told
+from .request_loop import ENOUGH, INTERNAL
+from .send_loop import Told
 from .session_origin import is_for, origin_of
 from .signing import NotFast, Template, kind_of
 from .transfer import Condition, Deliver, HandedOver, Put, Refused, Stored, WriteParameters

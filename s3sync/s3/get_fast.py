@@ -111,7 +111,7 @@ class _GetWire(KeyedWire[Get, Got | Missed]):
     def _head_of(self, job: Get, now: Moment) -> bytes:
         return self._template.head_of(job.obj, now)
 
-    def _outcome(self, job: Get, answer: Connection) -> Got | Missed | Passed:
+    def _meaning(self, job: Get, answer: Connection) -> Got | Missed | Passed:
         if answer.status == 200 and isinstance(answer, Receiving):
             facts, body = _facts_of(answer.headers), answer.content
             right = facts.etag == job.obj.etag and len(body) == job.obj.size

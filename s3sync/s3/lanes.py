@@ -68,7 +68,8 @@ class Near(Lane):
     ) -> None:
         super().__init__(deliver)
         self._reactor = Reactor()
-        self.loop = SendLoop(self._reactor, pace, credentials=credentials, tell=self._told, rest=rest)
+        by_size = None if rest is None else (lambda job: rest(len(job[7])))
+        self.loop = SendLoop(self._reactor, pace, credentials=credentials, tell=self._told, rest=by_size)
         self._ended = False
         self.thread = threading.Thread(target=self._run, name="s3sync-fast", daemon=True)
         self.thread.start()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+THROTTLED = (429, 503)
+"""Statuses that ask for a rest."""
 LONGEST_PAUSE = 30.0
 """Seconds; whatever `Retry-After` says."""
 _GAIN = 1.05
