@@ -15,6 +15,7 @@ from itertools import chain, islice
 from operator import lt
 from typing import NamedTuple, Protocol, TypeVar
 
+from .columns import Files, Objects
 from .comparison import Reason
 from .events import Failure
 from .objects import LocalFile, RemoteObject
@@ -37,8 +38,6 @@ class Passed:
 
 
 Entry = LocalFile | Passed
-Stretch = list[LocalFile]
-"""Files of one folder that follow each other in the order of keys; the key of each is the prefix and its name."""
 
 
 @dataclass(slots=True)
@@ -78,20 +77,20 @@ class Match(NamedTuple):
 class Batch(NamedTuple):
     """Files and objects that stand abreast: one of each under every key, and nothing else there."""
 
-    files: Sequence[LocalFile]
-    objects: Sequence[RemoteObject]
+    files: Files
+    objects: Objects
 
     def matches(self, places: Iterable[int] | None = None) -> Iterator[Match]:
         """They one by one: all, or those at these places."""
         for place in range(len(self.files)) if places is None else places:
-            yield Match(self.objects[place].key, (self.files[place],), self.objects[place])
+            yield Match(self.objects.keys[place], (self.files[place],), self.objects[place])
 
 
 class Join:
     """Merges a walk and a listing. Iterate once."""
 
     def __init__(
-        self, entries: Iterable[Entry | Stretch], pages: Iterable[Sequence[RemoteObject]],
+        self, entries: Iterable[Entry | Files], pages: Iterable[Sequence[RemoteObject]],
         key_of: Callable[[str], str], held: Held,
     ) -> None:  # fmt: skip
         """`pages` are the listed objects, in the server's order."""
@@ -121,7 +120,7 @@ class Join:
         listed = self._listed
         listed.advance()
         for entry in self._entries:
-            if isinstance(entry, list):
+            if isinstance(entry, Files):
                 yield from self._stretch(entry)
             elif isinstance(entry, Passed) and not entry.storable:
                 yield Match(entry.name, passed=entry)
@@ -134,12 +133,12 @@ class Join:
         for key, files in sorted(self._held.by_key.items()):
             yield Match(key, tuple(files))
 
-    def _stretch(self, files: Stretch) -> Iterator[Match | Batch]:
-        first = self._key_of(files[0].name)
-        prefix = first[: len(first) - len(files[0].name)]
-        keys = [prefix + file.name for file in files]
+    def _stretch(self, files: Files) -> Iterator[Match | Batch]:
+        first, held = self._key_of(files.names[0]), self._held.by_key
+        prefix = first[: len(first) - len(files.names[0])]
+        keys = [prefix + name for name in files.names]
         # A covered folder holds all of them or none, as they are of one folder.
-        alone = first.startswith(self._covers) or not self._held.by_key.keys().isdisjoint(keys)
+        alone = first.startswith(self._covers) or (bool(held) and not held.keys().isdisjoint(keys))
         start = 0
         while start < len(files):
             count = 0 if alone else self._listed.count_abreast(keys, start)
@@ -195,16 +194,14 @@ class _Listed:
         """Objects so far, with that one."""
         self.ended = self.disordered = False
         self._pages = self._in_order(self._to_the_end(pages))
-        self._page: Sequence[RemoteObject] = ()
-        self._keys: list[str] = []
+        self._page = Objects.of(())
         self._place = 0
 
     def advance(self) -> None:
         """Looks at the next one."""
         self._place += 1
         if self._place >= len(self._page):
-            self._page, self._place = next(self._pages, ()), 0
-            self._keys = [obj.key for obj in self._page]
+            self._page, self._place = next(self._pages, Objects.of(())), 0
         self.obj = None
         if self._page:
             self.obj = self._page[self._place]
@@ -214,13 +211,14 @@ class _Listed:
         """How many objects of this page, from the one that is looked at on, have the keys from `start` on."""
         if self.obj is None or self.obj.key != keys[start]:
             return 0
-        wanted, there = keys[start:] if start else keys, self._keys[self._place : self._place + len(keys) - start]
+        wanted = keys[start:] if start else keys
+        there = self._page.keys[self._place : self._place + len(wanted)]
         if wanted == there:
             return len(there)
         both = zip(wanted, there, strict=False)
         return next((place for place, (one, other) in enumerate(both) if one != other), len(there))
 
-    def take(self, count: int) -> Sequence[RemoteObject]:
+    def take(self, count: int) -> Objects:
         """So many of this page, from the one that is looked at on; the last of them is looked at then."""
         taken = self._page[self._place : self._place + count]
         self._place += count - 1
@@ -232,16 +230,17 @@ class _Listed:
         yield from pages
         self.ended = True
 
-    def _in_order(self, pages: Iterator[Sequence[RemoteObject]]) -> Iterator[Sequence[RemoteObject]]:
+    def _in_order(self, pages: Iterator[Sequence[RemoteObject]]) -> Iterator[Objects]:
         last = ""
-        for page in pages:
-            keys = [last, *(obj.key for obj in page)]
-            if not all(map(lt, keys, islice(keys, 1, None))):
+        for page in map(Objects.of, pages):
+            if not page:
+                continue
+            if page.keys[0] <= last or not all(map(lt, page.keys, islice(page.keys, 1, None))):
                 rest = ascending(chain(page, chain.from_iterable(pages)), self._broke, last)
-                yield from ((obj,) for obj in rest)
-            elif page:
+                yield from (Objects.of((obj,)) for obj in rest)
+            else:
                 yield page
-            last = keys[-1]
+            last = page.keys[-1]
 
     def _broke(self) -> None:
         self.disordered = True

@@ -9,14 +9,16 @@ import pickle
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..bare import interpreter
-from ..core.plan import Entry, Stretch
+from ..core.columns import Files
+from ..core.plan import Entry
 from ..exceptions import SourceError
 from . import walker
 from .settled import Place
-from .walk import Walk, local_file
+from .walk import Walk
 
 logger = logging.getLogger(__name__)
 
@@ -40,21 +42,22 @@ class FarWalk:
                 walker.__name__, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=_BUFFER
             )  # fmt: skip
 
-    def stretches(self, walk: Walk, place: Place | None = None) -> Iterator[Entry | Stretch]:
+    def stretches(self, walk: Walk, place: Place | None = None) -> Iterator[Entry | Files]:
         """What this walk yields; it is used up then. Raises WalkBroken if the process ends before the walk does.
 
         Files come with what the state has of them at this place.
         """
-        told, start = False, walker.start_of(walk)
+        told = False
         if self._process is not None:
             with contextlib.suppress(OSError):
                 self._ask(self._process, walk, place)
             for kind, payload in self._answers(self._process):
                 told = True
                 if kind == walker.FILES:
-                    names, paths, *others = payload
-                    paths = paths or [start + name for name in names]
-                    yield list(map(local_file, zip(names, paths, *others, strict=True)))
+                    names, stamps, folder, skip, etags, stored = payload
+                    yield Files(
+                        names, partial(marshal.loads, stamps), folder=folder, skip=skip, etags=etags, stored=stored
+                    )  # fmt: skip
                 elif kind == walker.ENTRY:
                     yield pickle.loads(payload)
                 elif kind == walker.HELD:

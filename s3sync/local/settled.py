@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..core.columns import Files
 from .lookahead import Lookahead, Row
 
 ROWS = """
@@ -40,21 +40,20 @@ class Settled:
         """Lets go of the file."""
         self._database.close()
 
-    def seen(
-        self, names: Sequence[str], sizes: Sequence[int], mtimes: Sequence[int], ctimes: Sequence[int],
-        inodes: Sequence[int],
-    ) -> list[tuple[str, int] | None]:  # fmt: skip
-        """What `LocalFile.settled` is to be of files that are sent as they are; their names ascend."""
-        rows = self._rows.get_all([self._place.prefix + name for name in names])
-        stamps = (("",) * len(names), inodes, sizes, mtimes, ctimes)
+    def seen(self, files: Files) -> Files:
+        """The same files, which are sent as they are, with what is known of them; their names ascend."""
+        rows = self._rows.get_all([self._place.prefix + name for name in files.names])
+        sizes, mtimes, ctimes, inodes = files.stamps
+        stamps = [("",) * len(rows), *map(tuple, (inodes, sizes, mtimes, ctimes))]
         if None not in rows:
             _, etags, stored, *found = zip(*rows, strict=True)
-            if tuple(found) == stamps:  # as is most often so
-                return list(zip(etags, stored, strict=True))
-        return [
-            (row[1], row[2]) if row is not None and row[3:] == stamp else None
+            if found == stamps:  # as is most often so
+                return files.settled(etags, stored)
+        same = [
+            row[1:3] if row is not None and row[3:] == stamp else (None, None)
             for row, stamp in zip(rows, zip(*stamps, strict=True), strict=True)
         ]
+        return files.settled(*zip(*same, strict=True))
 
     def _fetch(self, key: str, limit: int) -> list[Row]:
         _, _, target, place, source = self._place

@@ -12,13 +12,14 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
+from ..core.columns import Files, Objects
 from ..core.objects import Fingerprint, Known, LocalFile, RemoteObject
 from .lookahead import Lookahead, Row
 from .settled import ROWS, Place
@@ -125,21 +126,18 @@ class State:
         """Whether `is_settled` may come to hold of this object."""
         return self._prefix is not None and bool(obj.etag)
 
-    def unsettled(
-        self, files: Sequence[LocalFile], objects: Sequence[RemoteObject], encodings: Iterable[str]
-    ) -> list[int]:
+    def unsettled(self, files: Files, objects: Objects, encodings: Iterable[str]) -> list[int]:
         """The places of those of which `is_settled` does not hold, or may not; keys ascend."""
-        keys, stored, etags, _ = zip(*objects, strict=True)
+        keys, sizes, etags = objects.keys, objects.sizes, objects.etags
         if self._prefix is None or not (self._new_known.keys().isdisjoint(keys) and self._forgotten.isdisjoint(keys)):
             return list(range(len(keys)))
-        listed = list(zip(etags, stored, strict=True))
-        seen = [file.settled for file in files]
-        if seen == listed and all(etags):
+        if files.etags == etags and files.stored == sizes and all(etags):
             return []
+        columns = zip(files.etags, files.stored, etags, sizes, encodings, strict=False)
         return self._unsettled([
-            (place, (key, *as_listed, encoding, *_status(file)))
-            for place, (key, as_listed, encoding, file) in enumerate(zip(keys, listed, encodings, files, strict=False))
-            if file.settled != as_listed or not as_listed[0]
+            (place, (keys[place], etag, size, encoding, *_status(files[place])))
+            for place, (known, stored, etag, size, encoding) in enumerate(columns)
+            if known != etag or stored != size or not etag
         ])  # fmt: skip
 
     def _unsettled(self, wanted: list[tuple[int, Row]]) -> list[int]:

@@ -13,14 +13,14 @@ import time
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
 from operator import itemgetter
 from typing import Any
 
+from ..core.columns import Files
 from ..core.comparison import Reason
 from ..core.events import Failure
 from ..core.objects import LocalFile
-from ..core.plan import Entry, Passed, Stretch
+from ..core.plan import Entry, Passed
 from ..core.scope import Scope
 from .ahead import FILE, LINK, Ahead, Found
 
@@ -66,7 +66,7 @@ class Walk:
     def __iter__(self) -> Iterator[Entry]:
         yield from _one_by_one(self.stretches())
 
-    def stretches(self) -> Iterator[Entry | Stretch]:
+    def stretches(self) -> Iterator[Entry | Files]:
         """The same, where files that follow each other in a folder may come together."""
         root = os.path.realpath(self.root)
         status = os.stat(root)
@@ -75,7 +75,7 @@ class Walk:
         finally:
             self._ahead.close()
 
-    def _folder(self, root: str, path: str, name: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry | Stretch]:
+    def _folder(self, root: str, path: str, name: str, above: tuple[tuple[int, int], ...]) -> Iterator[Entry | Files]:
         """Everything below one folder; `name` is empty for the root, and ends with `/` below it."""
         if len(above) > _DEEPEST:
             self.complete = False
@@ -96,7 +96,7 @@ class Walk:
             found = [item for item in found if self._in_order(name, item[1].name)]
         found.sort(key=_order)
         for chunk in self._ahead.statuses(found, lambda base: not self.scope.leaves_out_folder(name + base)):
-            yield from self._part(root, chunk, name, above)
+            yield from self._part(root, path, chunk, name, above)
 
     def _in_order(self, parent: str, base: str) -> bool:
         """Whether a name stands where its key does; also of lines: whether all do."""
@@ -106,12 +106,12 @@ class Walk:
         return self.is_regular(name)
 
     def _part(
-        self, root: str, chunk: list[Found], parent: str, above: tuple[tuple[int, int], ...]
-    ) -> Iterator[Entry | Stretch]:
+        self, root: str, path: str, chunk: list[Found], parent: str, above: tuple[tuple[int, int], ...]
+    ) -> Iterator[Entry | Files]:
         """Some of a folder's entries. What is no plain file in scope, or may not be, is looked at by itself."""
         doubtful = self._doubtful(parent, [item[0] for item in chunk if item[2] == FILE])
         latest = self.now() - self.min_age if self.min_age else None
-        stretch: Stretch = []
+        plain: list[tuple[str, os.stat_result]] = []
         for item in chunk:
             base, entry, kind, status = item
             if kind == FILE and base not in doubtful:
@@ -121,22 +121,28 @@ class Walk:
                     pass  # to be met again
                 else:
                     if stat.S_ISREG(status.st_mode) and (latest is None or status.st_mtime <= latest):
-                        stretch.append(local_file((
-                            parent + base, entry.path, status.st_size, status.st_mtime_ns, status.st_ctime_ns,
-                            status.st_ino, None,
-                        )))  # fmt: skip
+                        plain.append((base, status))
                         continue
-            if stretch:
-                self.files += len(stretch)
-                yield stretch
-                stretch = []
+            if plain:
+                yield self._stretch(plain, path, parent)
+                plain = []
             if kind != FILE:
                 yield from self._branch(root, item, parent + entry.name, above)
             elif (leaf := self._leaf(entry, parent + entry.name, status)) is not None:
                 yield leaf
-        if stretch:
-            self.files += len(stretch)
-            yield stretch
+        if plain:
+            yield self._stretch(plain, path, parent)
+
+    def _stretch(self, plain: list[tuple[str, os.stat_result]], path: str, parent: str) -> Files:
+        """Base names and statuses of files in a folder."""
+        self.files += len(plain)
+        names = [parent + base for base, _ in plain]
+        statuses = [status for _, status in plain]
+        stamps = (
+            [status.st_size for status in statuses], [status.st_mtime_ns for status in statuses],
+            [status.st_ctime_ns for status in statuses], [status.st_ino for status in statuses],
+        )  # fmt: skip
+        return Files(names, stamps, folder=os.path.join(path, ""), skip=len(parent))
 
     def _doubtful(self, parent: str, bases: list[str]) -> Collection[str]:
         """Those of these names that may be out of scope, or too long for a key; of most folders none."""
@@ -152,7 +158,7 @@ class Walk:
             # Its object lies where other names are in scope: it is no orphan there.
             self.hold(Passed(name, Reason.IGNORED, folder=order.endswith("/")))
             return
-        below: Iterable[Entry | Stretch | None]
+        below: Iterable[Entry | Files | None]
         below = (self._leaf(direct, name, status),) if kind == FILE else self._branch(root, item, name, above)
         for entry in _one_by_one(below):
             if not is_utf8(entry.name):
@@ -172,7 +178,7 @@ class Walk:
 
     def _branch(
         self, root: str, item: Found, name: str, above: tuple[tuple[int, int], ...]
-    ) -> Iterator[Entry | Stretch]:
+    ) -> Iterator[Entry | Files]:
         """A folder, or a link: followed where it stays inside the root, or the user said so; never in a circle."""
         _, entry, kind, status = item
         linked = kind == LINK
@@ -253,13 +259,11 @@ class Walk:
 
 
 _order = itemgetter(0)
-local_file: Callable[[tuple[object, ...]], LocalFile] = partial(tuple.__new__, LocalFile)
-"""What `LocalFile._make` does, in half its time."""
 
 
-def _one_by_one(entries: Iterable[Entry | Stretch | None]) -> Iterator[Entry]:
+def _one_by_one(entries: Iterable[Entry | Files | None]) -> Iterator[Entry]:
     for entry in entries:
-        if isinstance(entry, list):
+        if isinstance(entry, Files):
             yield from entry
         elif entry is not None:
             yield entry

@@ -17,6 +17,7 @@ import time
 from typing import Any
 
 from ..child import leave_signals_to_parent
+from ..core.columns import Files
 from ..core.plan import Entry
 from .settled import Place, Settled
 from .walk import Walk
@@ -65,11 +66,6 @@ def encoding() -> tuple[str, str]:
     return sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 
 
-def start_of(walk: Walk) -> str:
-    """What stands before a name in its file's path, unless a link has led there."""
-    return os.path.join(os.path.realpath(walk.root), "")
-
-
 def main() -> None:
     """The whole process."""
     leave_signals_to_parent()
@@ -96,15 +92,12 @@ def _end_with(parent: int) -> None:
 
 def _walk(how: dict[str, Any], place: Place | None, answers: _Answers) -> None:
     walk, settled = Walk(hold=answers.hold, **how), _settled(place)
-    start = start_of(walk)
     for entry in walk.stretches():
-        if isinstance(entry, list):
-            columns: list[Any] = list(zip(*entry, strict=True))
-            names, paths = columns[:2]
-            if paths[0] == start + names[0]:  # so it is with all files of a folder
-                columns[1] = None
-            columns[-1] = [None] * len(names) if settled is None else settled.seen(names, *columns[2:-1])
-            answers.say(FILES, columns)
+        if isinstance(entry, Files):
+            files = entry if settled is None else settled.seen(entry)
+            # Of files that are settled nobody asks for the stamps: unpacking them is left to who does.
+            stamps = marshal.dumps(files.stamps)
+            answers.say(FILES, (files.names, stamps, files.folder, files.skip, files.etags, files.stored))
         else:
             answers.say(ENTRY, pickle.dumps(entry))
     answers.say(END, (walk.complete, walk.files))

@@ -164,7 +164,7 @@ class _Pages(Generic[Item]):
         """Raises ValueError for a page of something else, as a mixed-up cache gives: it would look like our objects."""
         if page.bucket and page.bucket != self._bucket and _PLAIN.match(self._bucket):
             raise ValueError(f"it is that of {page.bucket}")
-        strange = next((each.key for each in page.objects if not each.key.startswith(self._prefix)), None)
+        strange = next((key for key in page.keys if not key.startswith(self._prefix)), None)
         if strange is not None:
             raise ValueError(f"it holds {strange!r}, but {self._prefix!r} was asked for")
 

@@ -150,7 +150,7 @@ class Ranges(Generic[Item]):
         except NotTaken:
             return _Astray(None)
         while not self._closed.is_set():
-            keys = [each.key for each in page.objects]
+            keys = page.keys
             if not all(map(lt, [last, *keys], keys)):
                 return _Astray(None if last == wanted.start != "" and keys[0] <= last else page)
             last = keys[-1] if keys else last

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ..bare import processors
+from ..core.columns import Files
 from ..core.comparison import Action
 from ..core.events import Finding, Outcome, Result
 from ..core.objects import RemoteObject, is_plain
-from ..core.plan import Entry, Held, Join, Stretch
+from ..core.plan import Entry, Held, Join
 from ..core.scope import Scope
 from ..exceptions import GuardRefused, SourceError
 from ..local import reading
@@ -69,7 +70,7 @@ class FolderPush(Push):
                 hint="check its disk, and where it is named: MEDIA_ROOT, S3SYNC or --source",
             ) from error  # fmt: skip
 
-    def entries(self, scope: Scope, held: Held) -> Iterable[Entry | Stretch]:
+    def entries(self, scope: Scope, held: Held) -> Iterable[Entry | Files]:
         """A walk."""
         options, target = self.run.options, self.target
         spool = self.stack.enter_context(reading.temporary_spool())

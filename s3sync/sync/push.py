@@ -13,10 +13,11 @@ from pathlib import Path
 
 from django.core.exceptions import SuspiciousOperation
 
+from ..core.columns import Files
 from ..core.comparison import Action, Rules
 from ..core.events import Failure, Finding, Outcome, Result, Stopped
 from ..core.objects import LocalFile, RemoteObject
-from ..core.plan import Entry, Held, Join, Stretch
+from ..core.plan import Entry, Held, Join
 from ..core.scope import Scope
 from ..exceptions import ConfigurationError, RemoteError
 from ..local import reading
@@ -78,7 +79,7 @@ class Push(ABC):
         """Under what label the state keeps these files. Raises SourceError or GuardRefused if they can't be read."""
 
     @abstractmethod
-    def entries(self, scope: Scope, held: Held) -> Iterable[Entry | Stretch]:
+    def entries(self, scope: Scope, held: Held) -> Iterable[Entry | Files]:
         """The files in the order of their keys; what has no place in that order goes to `hold`."""
 
     @abstractmethod

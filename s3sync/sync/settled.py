@@ -19,12 +19,12 @@ def unsettled(batch: Batch, target: Target, state: State) -> Sequence[int]:
     run's thread.
     """
     every = range(len(batch.files))
-    if not _are_plain([file.name for file in batch.files]):
+    if not _are_plain(batch.files.names):
         return every
     encodings: Iterable[str] = repeat("")
     if not target.sends_as_is:
         try:
-            encodings = [target.rendering_of(obj.key).encoding for obj in batch.objects]
+            encodings = [target.rendering_of(key).encoding for key in batch.objects.keys]
         except Exception:  # noqa: BLE001  a storage's own methods may raise anything
             return every
     return state.unsettled(batch.files, batch.objects, encodings)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 
+from s3sync.core.columns import Files
 from s3sync.core.comparison import Reason
 from s3sync.core.objects import Fingerprint, Known, LocalFile, is_plain
 from s3sync.core.plan import Entry, Passed
@@ -52,7 +53,7 @@ class Walked:
         self.walk = kind(root=str(root), hold=self.held.append, is_regular=is_plain, **wishes)
         with contextlib.closing(FarWalk()) as far_walk:
             stretches = far_walk.stretches(self.walk, place) if far else self.walk.stretches()
-            self.found = [entry for some in stretches for entry in (some if isinstance(some, list) else [some])]
+            self.found = [entry for some in stretches for entry in (some if isinstance(some, Files) else [some])]
 
     @property
     def all(self) -> Any:

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from s3sync.core.columns import Files
 from s3sync.core.comparison import Reason
 from s3sync.core.events import Failure
 from s3sync.core.objects import LocalFile, RemoteObject
-from s3sync.core.plan import Batch, DeleteLimit, Entry, Held, Join, Match, Passed, Stretch
+from s3sync.core.plan import Batch, DeleteLimit, Entry, Held, Join, Match, Passed
 from tests.strategies import QUICK, names
+from tests.unit.worlds import abreast
 
 PREFIX = "media/"
 
@@ -46,21 +48,21 @@ def described(found: Iterable[Match | Batch]) -> list[str]:
     ]
 
 
-def stretches(entries: Iterable[Entry], most: int) -> Iterator[Entry | Stretch]:
+def stretches(entries: Iterable[Entry], most: int) -> Iterator[Entry | Files]:
     """The same, where files of one folder that follow each other come together, `most` at a time."""
-    stretch: Stretch = []
+    stretch: list[LocalFile] = []
     for entry in entries:
         regular = isinstance(entry, LocalFile) and "\\" not in entry.name
         folder = entry.name.rpartition("/")[0]
         if stretch and not (regular and len(stretch) < most and stretch[0].name.rpartition("/")[0] == folder):
-            yield stretch
+            yield abreast(stretch)
             stretch = []
         if isinstance(entry, LocalFile) and regular:
             stretch.append(entry)
         else:
             yield entry
     if stretch:
-        yield stretch
+        yield abreast(stretch)
 
 
 def together(

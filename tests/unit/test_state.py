@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from s3sync.core.columns import Objects
 from s3sync.core.objects import Fingerprint, Known, LocalFile, RemoteObject
 from s3sync.local import lookahead
 from s3sync.local import state as state_module
@@ -24,6 +25,7 @@ from s3sync.local.state import State, default_directory
 from s3sync.local.state_file import FILE_NAME
 from tests.strategies import SLOW, names
 from tests.unit.forked import as_nobody, in_child
+from tests.unit.worlds import abreast
 
 MD5 = "5d41402abc4b2a76b9719d911017c592"
 PRINT = Fingerprint(5, MD5)
@@ -570,10 +572,10 @@ def test_settled(opener: Opener) -> None:
 
     again = opener(source="s", prefix="media/")
     assert again.is_settled("media/a.png", FILE, "", OBJ)
-    assert [] == again.unsettled([FILE], [OBJ], [""])
+    assert [] == again.unsettled(abreast([FILE]), Objects.of([OBJ]), [""])
     again.forget("media/a.png")
     assert not again.is_settled("media/a.png", FILE, "", OBJ)
-    assert [0] == again.unsettled([FILE], [OBJ], [""])
+    assert [0] == again.unsettled(abreast([FILE]), Objects.of([OBJ]), [""])
 
 
 @pytest.mark.parametrize("why", UNSETTLED)
@@ -584,7 +586,7 @@ def test_not_settled(opener: Opener, why: str) -> None:
 
     again = opener(**{"source": "s", "prefix": "media/", **wishes})
     assert not again.is_settled("media/a.png", file, encoding, obj)
-    assert [0] == again.unsettled([file], [obj], [encoding])
+    assert [0] == again.unsettled(abreast([file]), Objects.of([obj]), [encoding])
 
 
 @SLOW
@@ -615,18 +617,17 @@ def test_many_are_settled_as_each_one_is(whys: list[str], most: int) -> None:
         portions = [slice(start, start + most) for start in range(0, len(whys), most)]
         told = [
             part.start + place for part in portions
-            for place in again.unsettled(files[part], objects[part], encodings[part])
+            for place in again.unsettled(abreast(files[part]), Objects.of(objects[part]), encodings[part])
         ]  # fmt: skip
         assert again.place is not None
         with closing(Settled(again.place)) as walker:
             beside = [
-                file if encoding else file._replace(settled=walker.seen(
-                    [file.name], [file.size], [file.mtime_ns], [file.ctime_ns], [file.inode]
-                )[0]) for file, encoding in zip(files, encodings, strict=True)
-            ]  # fmt: skip
+                file if encoding else walker.seen(abreast([file]))[0]
+                for file, encoding in zip(files, encodings, strict=True)
+            ]
         told_beside = [
             part.start + each for part in portions
-            for each in again.unsettled(beside[part], objects[part], encodings[part])
+            for each in again.unsettled(abreast(beside[part]), Objects.of(objects[part]), encodings[part])
         ]  # fmt: skip
         single = opener(source="s", prefix="media/")
         settled = [

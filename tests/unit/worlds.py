@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
+from s3sync.core.columns import Files
 from s3sync.core.comparison import MIB, Compare, Decision, Need, Pair, Rules, decide
 from s3sync.core.objects import Digest, Fingerprint, Head, Known, LocalFile, RemoteObject
 
@@ -50,6 +51,16 @@ class Content:
 
 def local(content: Content, mtime_ns: int = NOON_NS) -> LocalFile:
     return LocalFile("a.png", "/srv/media/a.png", content.size, mtime_ns, mtime_ns, 7)
+
+
+def abreast(files: Sequence[LocalFile]) -> Files:
+    """They by column; the paths of all are those of their names in one folder."""
+    _, _, sizes, mtimes, ctimes, inodes, settled = map(list, zip(*files, strict=True))
+    return Files(
+        [file.name for file in files], (sizes, mtimes, ctimes, inodes),
+        folder=files[0].path.removesuffix(files[0].name), skip=0,
+        etags=[each and each[0] for each in settled], stored=[each and each[1] for each in settled],
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
