@@ -58,10 +58,11 @@ class Files(Sequence[LocalFile]):
     def __getitem__(self, place: slice) -> Files: ...
     def __getitem__(self, place: int | slice) -> LocalFile | Files:
         if isinstance(place, int):
+            sizes, mtimes, ctimes, inodes = self.stamps
             name, etag, stored = self.names[place], self.etags[place], self.stored[place]
             settled = None if etag is None or stored is None else (etag, stored)
-            stamp = (column[place] for column in self.stamps)
-            return _file((name, self.folder + name[self.skip :], *stamp, settled))
+            path = self.folder + name[self.skip :]
+            return _file((name, path, sizes[place], mtimes[place], ctimes[place], inodes[place], settled))
         names = self.names[place]
         if names == self.names:
             return self
