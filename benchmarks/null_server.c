@@ -36,6 +36,7 @@
 #include <time.h>
 #include <unistd.h>
 #ifdef TLS
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #endif
 
@@ -734,6 +735,7 @@ static void drop(Connection *c) {
 static ssize_t take(Connection *c, char *to, size_t n) {
 #ifdef TLS
     if (c->ssl) {
+        ERR_clear_error(); /* or SSL_get_error tells of what another connection has left there */
         int got = SSL_read(c->ssl, to, n > 1 << 30 ? 1 << 30 : n);
         if (got > 0) return got;
         int why = SSL_get_error(c->ssl, got);
@@ -747,6 +749,7 @@ static ssize_t take(Connection *c, char *to, size_t n) {
 static ssize_t give(Connection *c, const char *from, size_t n) {
 #ifdef TLS
     if (c->ssl) {
+        ERR_clear_error();
         int sent = SSL_write(c->ssl, from, n);
         if (sent > 0) return sent;
         int why = SSL_get_error(c->ssl, sent);

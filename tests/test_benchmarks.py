@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
+import ssl
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -168,6 +171,24 @@ def test_null_server_lists(client: Any, null: Server, tmp_path: Path, operation:
     assert ["a.b", "é"] == [each["Key"] for page in grouped for each in page.get("Contents", ())]
     below = list(pages.paginate(Bucket="b", Prefix="z&", Delimiter="/", PaginationConfig={"PageSize": 1}))
     assert ["z&<>/"] == [each["Prefix"] for page in below for each in page["CommonPrefixes"]]
+
+
+def test_null_server_ends_no_connection_for_another(null: Server) -> None:
+    """One that ends without TLS's goodbye leaves the others theirs"""
+    if not null.tls_port:
+        pytest.skip("it speaks no TLS")
+    context = ssl.create_default_context(cafile=null.certificate)
+
+    def connected() -> ssl.SSLSocket:
+        plain = socket.create_connection(("127.0.0.1", null.tls_port), timeout=20)
+        return context.wrap_socket(plain, server_hostname="localhost")
+
+    with connected() as stays:
+        for part in (b"PUT /b/k HTTP/1.1\r\nHost: localhost\r\n", b"Content-Length: 2\r\n\r\na", b"b"):
+            connected().close()
+            stays.sendall(part)
+            time.sleep(0.05)
+        assert stays.recv(4096).startswith(b"HTTP/1.1 200")
 
 
 def test_null_server_decodes_chunks(null: Server) -> None:
