@@ -411,6 +411,15 @@ def test_throttling_slows_down(engine: str) -> None:
     assert {OURS} == {acl.grants for acl in found.values()}
 
 
+def test_what_is_not_there_says_nothing_of_the_server() -> None:
+    """However many objects have vanished since they were listed, the others are read the fast way."""
+    nothing = answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
+    with scripted(serving(lambda *_: nothing)) as server, reading(target_at(server.url)) as reader:
+        found = read_all(reader, map(str, range(2 * ENOUGH)))
+        assert None is reader.why_not_fast
+    assert {"NoSuchKey"} == {code(acl) for acl in found.values()}
+
+
 @ENGINES
 def test_cancel(engine: str) -> None:
     """A signal's handler ends it, though the server says nothing."""

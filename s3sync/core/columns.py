@@ -13,6 +13,8 @@ from .objects import LocalFile, RemoteObject
 
 Stamps = tuple[list[int], list[int], list[int], list[int]]
 """Of several files the columns size, mtime_ns, ctime_ns and inode."""
+Settled = tuple[list[str | None], list[int | None]]
+"""The columns of `LocalFile.settled`: ETags and sizes, with None in both where nobody has looked."""
 
 _file: Callable[[tuple[object, ...]], LocalFile] = partial(tuple.__new__, LocalFile)
 """What `LocalFile._make` does, in half its time."""
@@ -22,19 +24,15 @@ _object: Callable[[tuple[object, ...]], RemoteObject] = partial(tuple.__new__, R
 class Files(Sequence[LocalFile]):
     """Files of one folder in the order of keys; the key of each is the prefix and its name. Not to be changed."""
 
-    __slots__ = ("_stamps", "etags", "folder", "names", "skip", "stored")
+    __slots__ = ("_stamps", "folder", "names", "settled", "skip")
 
     def __init__(
         self, names: list[str], stamps: Stamps | Callable[[], Stamps], *, folder: str, skip: int,
-        etags: list[str | None] | None = None, stored: list[int | None] | None = None,
+        settled: Settled | None = None,
     ) -> None:  # fmt: skip
-        """A path is `folder` and the name without its first `skip` characters. `stamps` may be what gets them.
-
-        `etags` and `stored` are the columns of `LocalFile.settled`, with None in both where nobody has looked.
-        """
+        """A path is `folder` and the name without its first `skip` characters. `stamps` may be what gets them."""
         self.names, self._stamps, self.folder, self.skip = names, stamps, folder, skip
-        self.etags: list[str | None] = [None] * len(names) if etags is None else etags
-        self.stored: list[int | None] = [None] * len(names) if stored is None else stored
+        self.settled: Settled = settled or ([None] * len(names), [None] * len(names))
 
     @property
     def stamps(self) -> Stamps:
@@ -43,11 +41,9 @@ class Files(Sequence[LocalFile]):
             self._stamps = self._stamps()
         return self._stamps
 
-    def settled(self, etags: Iterable[str | None], stored: Iterable[int | None]) -> Files:
+    def with_settled(self, settled: Settled) -> Files:
         """The same files with these columns."""
-        return Files(
-            self.names, self.stamps, folder=self.folder, skip=self.skip, etags=list(etags), stored=list(stored)
-        )  # fmt: skip
+        return Files(self.names, self.stamps, folder=self.folder, skip=self.skip, settled=settled)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -59,7 +55,7 @@ class Files(Sequence[LocalFile]):
     def __getitem__(self, place: int | slice) -> LocalFile | Files:
         if isinstance(place, int):
             sizes, mtimes, ctimes, inodes = self.stamps
-            name, etag, stored = self.names[place], self.etags[place], self.stored[place]
+            name, etag, stored = self.names[place], self.settled[0][place], self.settled[1][place]
             settled = None if etag is None or stored is None else (etag, stored)
             path = self.folder + name[self.skip :]
             return _file((name, path, sizes[place], mtimes[place], ctimes[place], inodes[place], settled))
@@ -69,7 +65,7 @@ class Files(Sequence[LocalFile]):
         sizes, mtimes, ctimes, inodes = self.stamps
         return Files(
             names, (sizes[place], mtimes[place], ctimes[place], inodes[place]), folder=self.folder, skip=self.skip,
-            etags=self.etags[place], stored=self.stored[place],
+            settled=(self.settled[0][place], self.settled[1][place]),
         )  # fmt: skip
 
 

@@ -54,10 +54,8 @@ class FarWalk:
             for kind, payload in self._answers(self._process):
                 told = True
                 if kind == walker.FILES:
-                    names, stamps, folder, skip, etags, stored = payload
-                    yield Files(
-                        names, partial(marshal.loads, stamps), folder=folder, skip=skip, etags=etags, stored=stored
-                    )  # fmt: skip
+                    names, stamps, folder, skip, settled = payload
+                    yield Files(names, partial(marshal.loads, stamps), folder=folder, skip=skip, settled=settled)
                 elif kind == walker.ENTRY:
                     yield pickle.loads(payload)
                 elif kind == walker.HELD:

@@ -48,12 +48,12 @@ class Settled:
         if None not in rows:
             _, etags, stored, *found = zip(*rows, strict=True)
             if found == stamps:  # as is most often so
-                return files.settled(etags, stored)
+                return files.with_settled((list(etags), list(stored)))
         same = [
-            row[1:3] if row is not None and row[3:] == stamp else (None, None)
+            row if row is not None and row[3:] == stamp else (None, None, None)
             for row, stamp in zip(rows, zip(*stamps, strict=True), strict=True)
         ]
-        return files.settled(*zip(*same, strict=True))
+        return files.with_settled(([row[1] for row in same], [row[2] for row in same]))
 
     def _fetch(self, key: str, limit: int) -> list[Row]:
         _, _, target, place, source = self._place

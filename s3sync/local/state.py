@@ -131,9 +131,9 @@ class State:
         keys, sizes, etags = objects.keys, objects.sizes, objects.etags
         if self._prefix is None or not (self._new_known.keys().isdisjoint(keys) and self._forgotten.isdisjoint(keys)):
             return list(range(len(keys)))
-        if files.etags == etags and files.stored == sizes and all(etags):
+        if files.settled == (etags, sizes) and all(etags):
             return []
-        columns = zip(files.etags, files.stored, etags, sizes, encodings, strict=False)
+        columns = zip(*files.settled, etags, sizes, encodings, strict=False)
         return self._unsettled([
             (place, (keys[place], etag, size, encoding, *_status(files[place])))
             for place, (known, stored, etag, size, encoding) in enumerate(columns)

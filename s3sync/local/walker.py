@@ -97,7 +97,7 @@ def _walk(how: dict[str, Any], place: Place | None, answers: _Answers) -> None:
             files = entry if settled is None else settled.seen(entry)
             # Of files that are settled nobody asks for the stamps: unpacking them is left to who does.
             stamps = marshal.dumps(files.stamps)
-            answers.say(FILES, (files.names, stamps, files.folder, files.skip, files.etags, files.stored))
+            answers.say(FILES, (files.names, stamps, files.folder, files.skip, files.settled))
         else:
             answers.say(ENTRY, pickle.dumps(entry))
     answers.say(END, (walk.complete, walk.files))

@@ -54,7 +54,8 @@ class Pool:
 
     @property
     def live(self) -> int:
-        return len(self._connections)
+        """Connections that serve, or may serve, a request; not those that are about to go."""
+        return self.busy + len(self._idle)
 
     @property
     def opening(self) -> int:

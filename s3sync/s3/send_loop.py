@@ -57,8 +57,7 @@ class SendLoop(RequestLoop[Job, Told]):
             self._loop.close()
 
     def pump(self) -> None:
-        if self.most is not None:
-            self._close_surplus()
+        self._close_surplus()  # what was busy a moment ago may be free
         super().pump()
 
     def cancel(self) -> None:
@@ -125,8 +124,7 @@ class SendLoop(RequestLoop[Job, Told]):
         self.error = "".join(traceback.format_exception(type(error), error, error.__traceback__))
 
     def _collapse(self, error: BaseException) -> None:
-        super()._collapse(error)
         self.hungry = True  # the pump may have been interrupted; what comes in from now on must wake it
-        self.drain("internal")
+        super()._collapse(error)
         with contextlib.suppress(Exception):
             self._tell([])

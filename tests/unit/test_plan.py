@@ -21,7 +21,8 @@ PREFIX = "media/"
 
 
 def file(name: str) -> LocalFile:
-    return LocalFile(name, f"/srv/{name}", 1, 1, 1, 1)
+    number = sum(map(ord, name))
+    return LocalFile(name, f"/srv/{name}", number, number + 1, number + 2, number + 3, (name, number + 4))
 
 
 def obj(name: str, etag: str = "e") -> RemoteObject:
@@ -212,6 +213,7 @@ def test_what_stands_abreast_stays_together() -> None:
     st.integers(1, 4), st.data(),
 )  # fmt: skip
 @example({"a\\b", "a/b", "a/c"}, ["a/b", "a/c"], 2, 2, None)
+@example({"b"}, ["a", "b", "c", "b", "d"], 2, 3, None)
 def test_what_is_joined_together_equals_what_is_joined_one_by_one(
     files: set[str], objects: list[str], most: int, page: int, data: st.DataObject | None
 ) -> None:

@@ -59,7 +59,7 @@ def abreast(files: Sequence[LocalFile]) -> Files:
     return Files(
         [file.name for file in files], (sizes, mtimes, ctimes, inodes),
         folder=files[0].path.removesuffix(files[0].name), skip=0,
-        etags=[each and each[0] for each in settled], stored=[each and each[1] for each in settled],
+        settled=([each and each[0] for each in settled], [each and each[1] for each in settled]),
     )  # fmt: skip
 
 
