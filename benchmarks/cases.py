@@ -43,15 +43,16 @@ TITLES = {
 DATA = {"start": "tiny", "engine": "many"}
 """Which files a work sends, where they have another name."""
 
-SMALL = (*GENERIC, "rclone-default", "aws", "ours-boto3", *DJANGO)
+SMALL = (*GENERIC, "floor", "rclone-default", "aws", "ours-boto3", *DJANGO)
 DEFAULT = (
     Case("start", ("ours", "check"), (UNCHANGED,), loaded=True),
     Case("small", SMALL, ALL),
     Case("small", GENERIC, tls=True),
     Case("known", ("ours", "s5cmd-sync", "rclone", "aws"), (UNCHANGED, CHANGED), loaded=True),
-    Case("many", GENERIC),
+    Case("many", (*GENERIC, "floor")),
     Case("many", ("ours", "s5cmd-cp", "rclone"), latency=25),
-    *(Case(work, ("ours", "ours-unsigned", "s5cmd-cp", "rclone", "aws")) for work in ("large", "mixed")),
+    Case("large", ("ours", "ours-unsigned", "s5cmd-cp", "rclone", "aws")),
+    Case("mixed", ("ours", "ours-unsigned", "s5cmd-cp", "rclone", "aws", "floor")),
     *(Case(work, ("ours", "s5cmd-cp", "rclone", "aws"), tls=True) for work in ("large", "mixed")),
     Case("engine", ("engine", "floor")),
 )

@@ -31,7 +31,7 @@ def rows_of(cases: Cases, case: str, scenario: str, titles: dict[str, str]) -> R
     own = median(rows.get("ours"))
     if not own:
         return []
-    medians = {key: median(row) for key, row in rows.items() if valid(row)}
+    medians = {key: median(row) for key, row in rows.items() if valid(row) and key != "floor"}  # no choice for users
     found = [(key, titles[key], seconds / own, seconds) for key, seconds in medians.items() if seconds is not None]
     return sorted(found, key=lambda each: each[2])
 

@@ -80,6 +80,7 @@ def goals(cases: Cases) -> str:
     for target in TARGETS:
         found = target.look(cases)
         said = f"{found.said} | {'met' if found.met else '**not met**'}" if found else "| not measured"
+        said += f": {found.why_not}" if found and found.why_not else ""
         text += f"| {target.words} | {target.wanted} | {said} |\n"
     return text
 

@@ -20,6 +20,8 @@ class Found:
 
     said: str
     met: bool
+    why_not: str = ""
+    """What would have to be undercut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,22 @@ def faster(
         cpu = ratio(cases, case, scenario, peers, ours=ours, what="cpu") if what == "seconds" else None
         there = sum(median(row(cases, case, scenario, peer)) is not None for peer in peers)
         said = f"{found:.2f}x" + (f" (processor time {cpu:.2f}x)" if cpu else "")
-        return Found(said + (f", {there} of {len(peers)} ran" if there < len(peers) else ""), found >= wanted)
+        said += f", {there} of {len(peers)} ran" if there < len(peers) else ""
+        own = median(row(cases, case, scenario, ours), what)
+        why_not = least(cases, case, scenario, (own or 0.0) * found / wanted, what) if found < wanted else ""
+        return Found(said, found >= wanted, why_not)
 
     return Target(words, f"{wanted:g}x", look)
+
+
+def least(cases: Cases, case: str, scenario: str, needed: float, what: str) -> str:
+    """What we can't do without, beside what would be fast enough; empty where it was not measured."""
+    client = median(row(cases, case, scenario, "floor"), what)
+    start = median(row(cases, "start", UNCHANGED, "ours"), what)
+    if client is None or start is None:
+        return ""
+    verdict = ", together more than that" if client + start > needed else ""
+    return f"{needed:.2f} s would do; a C client takes {client:.2f}, our start on nothing {start:.2f}{verdict}"
 
 
 def memory(words: str, most: float, case: str, scenario: str) -> Target:

@@ -231,6 +231,13 @@ def test_targets() -> None:
     found = [target.look(cases) for target in targets.TARGETS[:3]]
     assert [targets.Found("1.50x (processor time 1.50x)", True), None, None] == found
 
+    rows["s5cmd-cp"], rows["floor"] = runs(1.2), runs(0.5)
+    for start, verdict in ((0.3, ""), (0.6, ", together more than that")):
+        cases["start"] = {"scenarios": {"unchanged run": {"ours": runs(start)}}}
+        why_not = f"1.00 s would do; a C client takes 0.50, our start on nothing {start:.2f}{verdict}"
+        missed = targets.Found("0.60x (processor time 0.60x)", False, why_not)
+        assert missed == targets.TARGETS[0].look(cases)
+
 
 def test_document_says_what_was_measured() -> None:
     """docs/performance.md is written by `python -m benchmarks --report --docs`."""
@@ -241,8 +248,6 @@ def test_document_says_what_was_measured() -> None:
 
 def test_null_server_speaks_tls(null: Server) -> None:
     """With a certificate of its own"""
-    import ssl
-
     if not null.tls_port:
         pytest.skip("no openssl")
     context = ssl.create_default_context(cafile=str(null.certificate))
