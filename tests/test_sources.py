@@ -136,6 +136,19 @@ def test_backslash_and_delete(project: Project, s3: Any, bucket: str, left_out: 
 
 
 @ON_MOTO
+@pytest.mark.parametrize("left_out", [(), ("--ignore", "z"), ("--ignore", "a"), ("--prefix", "a/"), ("--prefix", "z/")])
+def test_objects_of_passed_files_are_listed_too(project: Project, left_out: tuple[str, ...]) -> None:
+    """s3_push_media --ignore z: the report tells how many objects were listed, wherever those of passed files lie"""
+    for name in ("a\\b.txt", "a/b.jpg", "z/1.txt", "z/2.txt"):
+        project.write(name, b"x")
+    assert 0 == project.push().code
+
+    result = project.push(*left_out)
+
+    assert (2 if "--prefix" in left_out else 4) == result.counts["listed"], result
+
+
+@ON_MOTO
 @pytest.mark.parametrize("form", ["text", "json", "jsonl"])
 def test_names_that_are_not_utf8(project: Project, s3: Any, bucket: str, form: str) -> None:
     """s3_push_media --format json: each is reported, none crashes the run"""

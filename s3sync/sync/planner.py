@@ -82,6 +82,7 @@ class Planner:
                 self._executor.ease()
                 while self._outstanding >= _OUTSTANDING:
                     self._wait()
+        report.counts["listed"] = join.listed  # with those after the last match: of passed names
 
     def _unsettled(self, batch: Batch) -> Iterable[Match]:
         """Counts what is as it was when it was found equal; gives back the rest, or all if that can't be told of many.
@@ -313,8 +314,7 @@ class Planner:
         return self._state.is_settled(job.key, job.pair.file, job.rendering.encoding, obj)
 
     def _unreadable(self, key: str, file: LocalFile, error: Exception) -> None:
-        passed = file_failure(file.name, error)
-        self._passed(key, passed)
+        self._passed(key, file_failure(file.name, error))
 
     def _fail(self, name: str, key: str | None, failure: Failure) -> None:
         self._run.emit(Outcome(name, key, self.action, Result.FAILED, error=failure))
