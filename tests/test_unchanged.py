@@ -131,6 +131,16 @@ def interpreter(*arguments, **how):
 
 far_walk.interpreter = interpreter
 """
+FORESEEN = """
+_walk = far_walk.FarWalk.__init__
+
+def begin(self, foreseen=None):
+    with open("foreseen-by", "a") as out:
+        out.write(f"{foreseen and foreseen.how['root']}\\n")
+    _walk(self, foreseen)
+
+far_walk.FarWalk.__init__ = begin
+"""
 CUT = """
 _started = far_walk.interpreter
 
@@ -161,6 +171,12 @@ def make_large(project: Project) -> None:
 
 def walked_by(project: Project) -> list[str]:
     path = project.root / "walked-by"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def foreseen_by(project: Project) -> list[str]:
+    """The folders that walks had a head start in."""
+    path = project.root / "foreseen-by"
     return path.read_text().splitlines() if path.exists() else []
 
 
@@ -213,6 +229,36 @@ def test_a_folder_that_grows_large_and_small_again(project: Project, s3: Any, bu
         seen.append(len(walked_by(project)))
 
     assert [0, 1, 1, 2, 3, 4, 5, 6, 6] == seen
+
+
+@ON_MOTO
+def test_a_head_start_says_the_same(project: Project, s3: Any, bucket: str) -> None:
+    """s3_push_media: what the last run was asked for is walked in advance, and anything else anew"""
+    project.fill(7)
+    project.write("other/a.txt", b"a")
+    other = project.root / "other"
+    other.mkdir()
+    (other / "b.txt").write_bytes(b"b")
+    small = "from s3sync.sync import folder\nfolder._LARGE = 5\n"
+    project.configure(settings=WALKED_BY + small + FORESEEN)
+    assert 8 == project.push().counts["uploaded"]
+    assert [] == foreseen_by(project)
+
+    project.write("other/c.txt", b"new")
+    assert {"scanned": 9, "listed": 8, "new": 1, "uploaded": 1, "unchanged": 8} == project.push().counts
+    told = {}
+    for arguments in (("--ignore", "*.txt"), (), ("--prefix", "other/"), ("--source", str(other)), ("--dry-run",)):
+        told[arguments] = project.push(*arguments).counts
+
+    assert {
+        ("--ignore", "*.txt"): {"scanned": 7, "listed": 9, "unchanged": 7, "skipped": 2},
+        (): {"scanned": 9, "listed": 9, "unchanged": 9},
+        ("--prefix", "other/"): {"scanned": 2, "listed": 2, "unchanged": 2},
+        ("--source", str(other)): {"scanned": 1, "listed": 9, "new": 1, "uploaded": 1, "orphans": 9},
+        ("--dry-run",): {"scanned": 9, "listed": 10, "unchanged": 9, "orphans": 1},
+    } == told
+    assert 4 == len(foreseen_by(project))  # not of a part, and of the other folder nothing was noted
+    assert 4 == len(walked_by(project))  # nor is there a second process
 
 
 @ON_MOTO

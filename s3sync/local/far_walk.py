@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import marshal
 import pickle
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from ..bare import interpreter
 from ..core.columns import Files
+from ..core.objects import is_plain
 from ..core.plan import Entry
+from ..core.scope import Scope
 from ..exceptions import SourceError
 from . import walker
 from .settled import Place
 from .walk import Walk
+from .walker import Errand
 
 logger = logging.getLogger(__name__)
 
@@ -35,12 +38,14 @@ class FarWalk:
     It is not needed: where none can be had, and where it ends before it has told anything, the walk is done here.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, foreseen: Errand | None = None) -> None:
+        """The process begins with what is foreseen, and anew if it is asked for something else then."""
         self._process: subprocess.Popen[bytes] | None = None
         with contextlib.suppress(OSError):
             self._process = interpreter(
                 walker.__name__, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=_BUFFER
             )  # fmt: skip
+            self._send((walker.encoding(), foreseen))
 
     def stretches(self, walk: Walk, place: Place | None = None) -> Iterator[Entry | Files]:
         """What this walk yields; it is used up then. Raises WalkBroken if the process ends before the walk does.
@@ -50,7 +55,7 @@ class FarWalk:
         told = False
         if self._process is not None:
             with contextlib.suppress(OSError):
-                self._ask(self._process, walk, place)
+                self._send(Errand.of(walk, place))
             for kind, payload in self._answers(self._process):
                 told = True
                 if kind == walker.FILES:
@@ -79,12 +84,10 @@ class FarWalk:
             self._process.kill()
             self._process.__exit__(None, None, None)
 
-    def _ask(self, process: subprocess.Popen[bytes], walk: Walk, place: Place | None) -> None:
-        assert process.stdin is not None
-        how = walk.parameters()
-        how["scope"] = replace(walk.scope, held_back=None)  # which no walk asks for
-        process.stdin.write(pickle.dumps((walker.encoding(), how, place)))
-        process.stdin.close()
+    def _send(self, content: Any) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        walker.write_all(self._process.stdin.fileno(), walker.message(content))
 
     def _answers(self, process: subprocess.Popen[bytes]) -> Iterator[tuple[int, Any]]:
         """Its messages, until it has ended."""
@@ -96,3 +99,23 @@ class FarWalk:
             if len(data) < size:
                 return
             yield marshal.loads(data)
+
+
+def noted(errand: Errand) -> str:
+    """An errand as a text that is kept until the next run."""
+    how = {name: value for name, value in errand.how.items() if name not in ("root", "now", "is_regular")}
+    scope = how.pop("scope")
+    how["scope"] = {"prefix": scope.prefix, "ignore": scope.ignore, "include": scope.include}
+    return json.dumps([how, errand.place])
+
+
+def foreseen(root: str, text: str) -> Errand | None:
+    """The errand that was noted of this folder; None where that can't be told."""
+    try:
+        how, place = json.loads(text)
+        of = how.pop("scope")
+        scope = Scope(prefix=of["prefix"], ignore=tuple(of["ignore"]), include=tuple(of["include"]))
+        walk = Walk(root=root, scope=scope, hold=lambda entry: None, is_regular=is_plain, **how)
+        return Errand.of(walk, None if place is None else Place(*place))
+    except (ValueError, TypeError, AttributeError, KeyError):  # another version's
+        return None

@@ -23,7 +23,7 @@ from ..core.columns import Files, Objects
 from ..core.objects import Fingerprint, Known, LocalFile, RemoteObject
 from .lookahead import Lookahead, Row
 from .settled import ROWS, Place
-from .state_file import as_text, note_large, number_of, opened, replaced
+from .state_file import as_text, note_walk, number_of, opened, replaced
 
 _BITS = 0x7FFF_FFFF_FFFF_FFFF
 _SETTLED_NS = 2_000_000_000
@@ -178,9 +178,9 @@ class State:
             "INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", (self._target, name, value)
         ))  # fmt: skip
 
-    def note_large(self, large: bool) -> None:
-        """Keeps for `state_file.is_large` whether the folder is."""
-        self._write(lambda: note_large(self._database, self._root, large))
+    def note_walk(self, text: str | None) -> None:
+        """Keeps for `state_file.walk_noted` what is to be known of this folder's walk; None if it has few files."""
+        self._write(lambda: note_walk(self._database, self._root, text))
 
     def flush(self) -> None:
         """Stores what was collected."""

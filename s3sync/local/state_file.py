@@ -107,22 +107,23 @@ def number_of(database: sqlite3.Connection, text: str) -> int:
     return int(database.execute("SELECT id FROM label WHERE text = ?", (text,)).fetchone()[0])
 
 
-def is_large(directory: Path | None, root: str) -> bool:
-    """Whether the last whole walk of this folder met many files; to be asked at any time. Never raises."""
+def walk_noted(directory: Path | None, root: str) -> str | None:
+    """What a run has noted of a walk of this folder that met many files, or None; at any time. Never raises."""
     if directory is None:
-        return False
+        return None
     try:
         with contextlib.closing(sqlite3.connect(f"{(directory / FILE_NAME).as_uri()}?mode=ro", uri=True)) as database:
-            found = database.execute("SELECT 1 FROM fact WHERE target = ? AND name = ?", (_FOLDERS, as_text(root)))
-            return found.fetchone() is not None
+            found = database.execute("SELECT value FROM fact WHERE target = ? AND name = ?", (_FOLDERS, as_text(root)))
+            row = found.fetchone()
+            return None if row is None else str(row[0])
     except (sqlite3.Error, ValueError):
-        return False
+        return None
 
 
-def note_large(database: sqlite3.Connection, root: str, large: bool) -> None:
-    """Keeps for the next run whether it did; within a transaction."""
-    if large:
-        database.execute("INSERT OR REPLACE INTO fact VALUES (?, ?, 'large')", (_FOLDERS, as_text(root)))
+def note_walk(database: sqlite3.Connection, root: str, text: str | None) -> None:
+    """Keeps it for the next run; within a transaction."""
+    if text is not None:
+        database.execute("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", (_FOLDERS, as_text(root), text))
     else:
         database.execute("DELETE FROM fact WHERE target = ? AND name = ?", (_FOLDERS, as_text(root)))
 

@@ -2,6 +2,9 @@
 
 It has a bare interpreter, knows nothing of Django or botocore, and gets what it needs for one `Walk` through its
 standard input. What it finds goes to its standard output; when nobody reads there any more, it ends.
+
+It may be told first what it will most likely be asked for. It begins with that, and keeps what it finds until it is
+asked: if for something else, it begins anew.
 """
 
 from __future__ import annotations
@@ -11,10 +14,13 @@ import contextlib
 import marshal
 import os
 import pickle
+import select
 import sqlite3
 import sys
 import time
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from ..child import leave_signals_to_parent
 from ..core.columns import Files
@@ -34,28 +40,66 @@ _SOON = 0.005
 """... what there is after so many seconds: each time wakes the other end."""
 _EVERY = 1.0
 """Seconds between two looks at who is there."""
+_MOST = 4 * 1024 * 1024
+"""Bytes that are kept until somebody asks for them, or reads them: of some 40,000 files."""
+
+
+class Errand(NamedTuple):
+    """What is to be walked."""
+
+    how: dict[str, Any]
+    """The parameters of a `Walk`."""
+    place: Place | None
+    """Where the state has what is known of these files."""
+
+    @classmethod
+    def of(cls, walk: Walk, place: Place | None) -> Errand:
+        """The same walk for another process; of its scope, only what a walk asks for."""
+        scope = replace(walk.scope, foreign=(), held_back=None)
+        return cls({**walk.parameters(), "scope": scope}, place)
 
 
 class _Answers:
-    """Messages on their way out."""
+    """Messages on their way out. While the other end is busy, the walk goes on."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        os.set_blocking(descriptor, False)
         self._parts: list[bytes] = []
-        self._size, self._sent = 0, time.monotonic()
+        self._rest = memoryview(b"")
+        """Of the parts before."""
+        self._sent = time.monotonic()
+        self.size = 0
+        """Bytes that have not gone out."""
+        self.wanted = False
+        """Whether somebody has asked for them."""
 
     def say(self, kind: int, payload: Any) -> None:
         data = marshal.dumps((kind, payload))
         self._parts += len(data).to_bytes(LENGTH, "big"), data
-        self._size += LENGTH + len(data)
-        if self._size >= _ENOUGH or time.monotonic() - self._sent >= _SOON:
-            self.flush()
+        self.size += LENGTH + len(data)
+        if self.wanted and (self.size >= _ENOUGH or time.monotonic() - self._sent >= _SOON):
+            self.flush(_MOST)
 
-    def flush(self) -> None:
-        rest = b"".join(self._parts)
-        while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
-        self._parts, self._size, self._sent = [], 0, time.monotonic()
+    def flush(self, most: int = 0) -> None:
+        """Lets out what there is room for, and waits only while it would keep more than so many bytes."""
+        self._sent = time.monotonic()
+        while self.size:
+            if not self._rest:
+                self._rest, self._parts = memoryview(b"".join(self._parts)), []
+            try:
+                written = os.write(self._descriptor, self._rest)
+            except BlockingIOError:
+                if self.size <= most:
+                    return
+                select.select([], [self._descriptor], [])
+            else:
+                self._rest = self._rest[written:]
+                self.size -= written
+
+    def drop(self) -> None:
+        """Forgets what nobody has asked for."""
+        self._parts, self.size = [], 0
 
     def hold(self, entry: Entry) -> None:
         self.say(HELD, pickle.dumps(entry))
@@ -66,21 +110,67 @@ def encoding() -> tuple[str, str]:
     return sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 
 
+def write_all(descriptor: int, data: bytes) -> None:
+    """Raises OSError where nobody reads."""
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def message(content: Any) -> bytes:
+    """For the standard input of this process: first `encoding` and an `Errand` or None, then an `Errand`."""
+    data = pickle.dumps(content)
+    return len(data).to_bytes(LENGTH, "big") + data
+
+
 def main() -> None:
     """The whole process."""
     leave_signals_to_parent()
     # Not by a timer's signal: there are file systems which answer every call with EINTR then.
     _thread.start_new_thread(_end_with, (os.getppid(),))
     with contextlib.suppress(OSError, EOFError):  # nobody is there
-        its_encoding, how, place = pickle.load(sys.stdin.buffer)
+        its_encoding, foreseen = _next_message()
         if its_encoding == encoding():  # or else names would not be the same here and there
-            answers = _Answers(sys.stdout.fileno())
-            try:
-                _walk(how, place, answers)
-            except Exception as error:  # noqa: BLE001  the other end tells of it
-                answers.say(BROKEN, f"{type(error).__name__}: {error}")
-            answers.flush()
+            _serve(foreseen, _Answers(sys.stdout.fileno()))
     os._exit(0)
+
+
+def _serve(foreseen: Errand | None, answers: _Answers) -> None:
+    steps: Iterator[None] = iter(())
+    if foreseen is not None:
+        steps = _walk(foreseen, answers)
+        try:
+            while answers.size < _MOST and not select.select([sys.stdin], [], [], 0)[0]:
+                next(steps)
+        except StopIteration:
+            pass
+        except Exception:  # noqa: BLE001  to be met again, by then with somebody to tell
+            foreseen = None
+    errand = _next_message()
+    if errand != foreseen:
+        answers.drop()
+        steps = _walk(errand, answers)
+    answers.wanted = True
+    try:
+        for _ in steps:
+            pass
+    except Exception as error:  # noqa: BLE001  the other end tells of it
+        answers.say(BROKEN, f"{type(error).__name__}: {error}")
+    answers.flush()
+
+
+def _next_message() -> Any:
+    return pickle.loads(_read(int.from_bytes(_read(LENGTH), "big")))
+
+
+def _read(size: int) -> bytes:
+    # Not through a buffer, which would keep what comes next from being seen.
+    data = b""
+    while len(data) < size:
+        some = os.read(sys.stdin.fileno(), size - len(data))
+        if not some:
+            raise EOFError
+        data += some
+    return data
 
 
 def _end_with(parent: int) -> None:
@@ -90,8 +180,9 @@ def _end_with(parent: int) -> None:
     os._exit(0)
 
 
-def _walk(how: dict[str, Any], place: Place | None, answers: _Answers) -> None:
-    walk, settled = Walk(hold=answers.hold, **how), _settled(place)
+def _walk(errand: Errand, answers: _Answers) -> Iterator[None]:
+    """Says one thing after another, a step at a time."""
+    walk, settled = Walk(hold=answers.hold, **errand.how), _settled(errand.place)
     for entry in walk.stretches():
         if isinstance(entry, Files):
             files = entry if settled is None else settled.seen(entry)
@@ -100,6 +191,7 @@ def _walk(how: dict[str, Any], place: Place | None, answers: _Answers) -> None:
             answers.say(FILES, (files.names, stamps, files.folder, files.skip, files.settled))
         else:
             answers.say(ENTRY, pickle.dumps(entry))
+        yield
     answers.say(END, (walk.complete, walk.files))
 
 

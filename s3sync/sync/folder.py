@@ -19,10 +19,12 @@ from ..core.plan import Entry, Held, Join
 from ..core.scope import Scope
 from ..exceptions import GuardRefused, SourceError
 from ..local import reading
-from ..local.far_walk import FarWalk
+from ..local.far_walk import FarWalk, noted
 from ..local.named import NamedFiles
-from ..local.state_file import is_large
+from ..local.settled import Place
+from ..local.state_file import walk_noted
 from ..local.walk import Walk, composed
+from ..local.walker import Errand
 from .deletes import Deletes
 from .guard import Guard
 from .jobs import Executor
@@ -40,6 +42,8 @@ class FolderPush(Push):
     source: Path
     site: str | None = None
     """The site's host, for what browsers would run there."""
+    head_start: FarWalk | None = None
+    """Another process that may have begun to walk; closed by the caller."""
     _root: str = ""
     _far: FarWalk | None = None
     _walk: Walk = field(init=False)
@@ -47,9 +51,10 @@ class FolderPush(Push):
 
     def connect(self) -> None:
         """Makes the client; meanwhile, the process that is to walk a large folder gets ready."""
-        self._root, options = os.path.realpath(self.source), self.run.options
-        whole = options.files_from is None and not options.prefix and self.target.has_plain_keys
-        if whole and processors() > 1 and is_large(self.state_dir, self._root):
+        self._root = os.path.realpath(self.source)
+        if self._is_whole and self.head_start is not None:
+            self._far = self.head_start
+        elif self._is_whole and processors() > 1 and walk_noted(self.state_dir, self._root) is not None:
             self._far = self.stack.enter_context(closing(FarWalk()))
         Push.connect(self)
 
@@ -90,7 +95,16 @@ class FolderPush(Push):
             return self._walk
         if self._far is None:
             return self._walk.stretches()
-        return self._far.stretches(self._walk, self.state.place if target.sends_as_is else None)
+        return self._far.stretches(self._walk, self._place)
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether all below the folder is walked, in an order that other processes know."""
+        return not (self.is_unlisted or self.run.options.prefix) and self.target.has_plain_keys
+
+    @property
+    def _place(self) -> Place | None:
+        return self.state.place if self.target.sends_as_is else None
 
     @property
     def is_unlisted(self) -> bool:
@@ -135,10 +149,13 @@ class FolderPush(Push):
             self._deletes.finish(walk_complete=complete, files=self._walk.files, in_scope=self.planner.in_scope)
 
     def _note_size(self) -> None:
-        """Lets the next run know how large the folder is."""
+        """Lets the next run know of a large folder, and how this one has walked through it."""
         options, large = self.run.options, self._walk.files >= _LARGE
         in_part = self.is_unlisted or options.prefix or options.include or options.ignore or options.min_age
         if options.dry_run or self.run.stopping or not self._walk.complete or (in_part and not large):
             return  # it may be larger than it seems
-        if large != is_large(self.state_dir, self._root):
-            self.state.note_large(large)
+        self.state.flush()  # then what it has to know of the state has got its numbers
+        before = walk_noted(self.state_dir, self._root)
+        how = noted(Errand.of(self._walk, self._place)) if self._is_whole else before or ""
+        if before != (how if large else None):
+            self.state.note_walk(how if large else None)

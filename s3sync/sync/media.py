@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from ..core.report import TargetFacts
 from ..exceptions import ConfigurationError
+from ..local.far_walk import FarWalk
 from ..local.state import default_directory
 from ..local.walk import composed
 from ..media_setting import MediaEntry, media_aliases
@@ -46,16 +47,18 @@ class Settings(Protocol):
     def intent_for(self, alias: str) -> list[tuple[str, str]] | None: ...
 
 
-def push_media(run: Run, settings: Settings, *, alias: str | None, source: str | None, lock: str) -> None:
+def push_media(
+    run: Run, settings: Settings, *, alias: str | None, source: str | None, lock: str, walk: FarWalk | None = None
+) -> None:  # fmt: skip
     """Pushes `source` (default: the settings' media directory) to the alias (default: the settings' media storage); or
-    what `S3SYNC["MEDIA"]` says, which `alias` may narrow.
+    what `S3SYNC["MEDIA"]` says, which `alias` may narrow. `walk` may have had a head start.
 
     Raises an S3SyncError where the run can't begin or go on; everything else is in the run's report, and so is what
     happens to one of several folders.
     """
     chosen = chosen_media(settings, alias=alias, source=source)
     if not chosen:
-        _push(run, settings, alias or settings.media_storage, Path(source) if source else None, lock)
+        _push(run, settings, alias or settings.media_storage, Path(source) if source else None, lock, walk)
     elif len(chosen) == 1:
         _push(run, settings, chosen[0].storage, chosen[0].source, lock)
     else:
@@ -90,7 +93,9 @@ def chosen_media(settings: Settings, *, alias: str | None, source: str | None) -
     return entries
 
 
-def _push(run: Run, settings: Settings, alias: str, source: Path | None, lock: str) -> None:
+def _push(
+    run: Run, settings: Settings, alias: str, source: Path | None, lock: str, walk: FarWalk | None = None
+) -> None:  # fmt: skip
     run.report.target = TargetFacts(alias)
     target = target_of(alias, settings.storages)
     endpoint = without_userinfo(target.storage.endpoint_url or "") or None
@@ -104,6 +109,7 @@ def _push(run: Run, settings: Settings, alias: str, source: Path | None, lock: s
     push = FolderPush(
         run=run, source=directory, target=target, state_dir=state_dir, intent=settings.intent_for(alias),
         foreign=foreign_names(target, settings.storages), site=urlsplit(settings.site_origin or "").hostname,
+        head_start=walk,
     )  # fmt: skip
     with push.stack:
         push.connect()

@@ -22,10 +22,11 @@ from s3sync.core.objects import Fingerprint, Known, LocalFile, is_plain
 from s3sync.core.plan import Entry, Passed
 from s3sync.core.scope import Scope
 from s3sync.local import walker
-from s3sync.local.far_walk import FarWalk, WalkBroken
+from s3sync.local.far_walk import FarWalk, WalkBroken, foreseen, noted
 from s3sync.local.settled import Place
 from s3sync.local.state import State
 from s3sync.local.walk import Walk
+from s3sync.local.walker import Errand
 from tests.strategies import file_system_names, trees
 from tests.unit.test_walk import fill
 
@@ -241,6 +242,104 @@ def test_signals_are_not_for_it(large: Path) -> None:
             os.kill(far._process.pid, each)
         found += stretches
     assert LARGE == sum(map(len, found))  # type: ignore[arg-type]
+
+
+def walk_of(root: Path, kind: type[Walk] = Elsewhere, **wishes: Any) -> Walk:
+    return kind(root=str(root), hold=print, is_regular=is_plain, **{"scope": Scope(), **wishes})
+
+
+def paths(stretches: Any) -> list[str]:
+    return [entry.path for some in stretches for entry in (some if isinstance(some, Files) else ())]
+
+
+def wait_until_it_waits(far: FarWalk) -> None:
+    """Until the other process has nothing more to do than to be asked."""
+    assert far._process is not None
+    until, calm, before = time.monotonic() + 20, 0, ""
+    while calm < 10:
+        assert time.monotonic() < until
+        time.sleep(0.03)
+        state = Path(f"/proc/{far._process.pid}/stat").read_text().rpartition(")")[2].split()
+        now = " ".join([state[0], *state[11:13]])
+        calm, before = (calm + 1 if now == before and state[0] == "S" else 0), now
+
+
+def test_a_head_start(root: Path) -> None:
+    """What is foreseen is walked before anybody asks, and not again: a file that comes between is not there."""
+    fill(root, "a", "b/c", "b/back\\slash")
+    errand = Errand.of(walk_of(root), None)
+    with contextlib.closing(FarWalk(errand)) as far:
+        wait_until_it_waits(far)
+        fill(root, "b/d")
+        held: list[Entry] = []
+        walk = Elsewhere(root=str(root), hold=held.append, is_regular=is_plain, scope=Scope(foreign=("x/",)))
+        found = paths(far.stretches(walk))
+
+    assert [f"{root}/a", f"{root}/b/c"] == found
+    assert ["b/back\\slash"] == [entry.name for entry in held]
+    assert (3, True) == (walk.files, walk.complete)
+
+
+@pytest.mark.parametrize("wishes", [{"scope": Scope(ignore=("a",))}, {"follow_symlinks": True}, {"key_overhead": 7}])
+def test_a_head_start_in_vain(root: Path, wishes: dict[str, Any]) -> None:
+    """Asked for anything else, it begins anew, and says nothing of what it had found."""
+    fill(root, "a", "b/c", "b/back\\slash")
+    with contextlib.closing(FarWalk(Errand.of(walk_of(root), None))) as far:
+        wait_until_it_waits(far)
+        fill(root, "b/d")
+        held: list[Entry] = []
+        walk = Elsewhere(root=str(root), hold=held.append, is_regular=is_plain, **{"scope": Scope(), **wishes})
+        found = paths(far.stretches(walk))
+
+    assert paths(walk_of(root, Walk, **wishes).stretches()) == found
+    assert f"{root}/b/d" in found
+    assert 1 == len(held)
+
+
+def test_a_head_start_that_fails(root: Path) -> None:
+    """What goes wrong before anybody asks is told to nobody: the walk that is asked for tells of itself."""
+    fill(root, "a")
+    errand = Errand.of(walk_of(root / "later"), None)
+    with contextlib.closing(FarWalk(errand)) as far:
+        wait_until_it_waits(far)
+        fill(root, "later/b")
+        assert [f"{root}/later/b"] == paths(far.stretches(walk_of(root / "later")))
+
+
+def test_a_head_start_goes_so_far(root: Path) -> None:
+    """Of a very large folder, only the first part is walked and kept in memory until somebody asks."""
+    for number in range(30):
+        (root / f"{number:02}").mkdir()
+        for other in range(700):
+            (root / f"{number:02}" / f"{'name' * 55}-{other:04}").touch()
+    with contextlib.closing(FarWalk(Errand.of(walk_of(root), None))) as far:
+        wait_until_it_waits(far)
+        fill(root, "00/x", "29/x")
+        found = paths(far.stretches(walk_of(root)))
+
+    assert 30 * 700 + 1 == len(found)
+    assert f"{root}/29/x" in found
+
+
+@pytest.mark.parametrize("place", [None, Place("file:///x?mode=ro", "media/", 1, 2, 3)])
+def test_what_is_noted_for_the_next_run(root: Path, place: Place | None) -> None:
+    """It is the same errand afterwards, whatever bytes its globs are of."""
+    wishes: dict[str, Any] = {
+        "scope": Scope(ignore=("é", "\udcff"), include=("*.jpg",), foreign=("x",), held_back=lambda name: False),
+        "min_age": 2.5, "compose": True, "follow_symlinks": True, "key_overhead": 6,
+    }  # fmt: skip
+    errand = Errand.of(walk_of(root, **wishes), place)
+    text = noted(errand)
+
+    assert errand == foreseen(str(root), text)
+    assert text.isascii()
+    assert errand != foreseen(str(root / "x"), text)
+
+
+@pytest.mark.parametrize("text", ["", "large", "[]", "[{}, null]", '[{"scope": {}}, null]', "[[], []]", '{"a": 1}'])
+def test_what_another_version_has_noted(root: Path, text: str) -> None:
+    """It foretells nothing."""
+    assert foreseen(str(root), text) is None
 
 
 ORPHANED = """

@@ -10,7 +10,7 @@ from ...conf import conf
 from ...core.comparison import Compare
 from ...core.plan import DeleteLimit
 from ...exceptions import ConfigurationError
-from ...sync.media import chosen_media, push_media
+from ...sync.head_start import HeadStart, head_start
 from ..base import SyncCommand
 from ..options import add_shared_options, delete_limit, duration, path, push_options
 
@@ -56,6 +56,8 @@ class Command(SyncCommand):
         add("--null", action="store_true", help="The names of --files-from end with NUL, as find -print0 writes them.")
 
     def _are_several(self, options: dict[str, Any]) -> bool:
+        from ...sync.media import chosen_media
+
         try:
             return len(chosen_media(conf, alias=options["storage"], source=options["source"])) > 1
         except ConfigurationError:  # the run says it, in its report
@@ -67,6 +69,13 @@ class Command(SyncCommand):
             self.usage_error(wrong)
         if options["files_from"] and self._are_several(options):
             self.usage_error("--files-from is about one entry of S3SYNC['MEDIA']: add --storage or --source")
+        in_part = options["files_from"] or options["prefix"]
+        with head_start(conf, options["source"], wanted=not in_part) as walk:
+            self._push(options, walk)
+
+    def _push(self, options: dict[str, Any], walk: HeadStart) -> None:
+        from ...sync.media import push_media
+
         wishes = push_options(
             options, compare=Compare(options["compare"]), no_clobber=options["no_clobber"],
             overwrite_newer=options["overwrite_newer"], delete=options["delete"], max_delete=options["max_delete"],
@@ -74,5 +83,5 @@ class Command(SyncCommand):
             files_from=options["files_from"], null=options["null"], normalize=options["normalize"],
         )  # fmt: skip
         self.run_and_show(options, lambda run: push_media(
-            run, conf, alias=options["storage"], source=options["source"], lock=options["lock"]
+            run, conf, alias=options["storage"], source=options["source"], lock=options["lock"], walk=walk
         ), wishes)  # fmt: skip
