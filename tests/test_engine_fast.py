@@ -17,7 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from s3sync.s3 import far as far_lane
+from s3sync.s3 import sending_process
 from s3sync.s3.engine_fast import ENOUGH, FAR_FROM, INTERNAL, NEAR_FROM, FastEngine
 from s3sync.s3.pace import LONGEST_PAUSE, Pace
+from s3sync.s3.sending_process import SendingProcess
 from s3sync.s3.transfer import Completion, Condition, HandedOver, Put, Refused, Stored, WriteParameters
 from tests.scripted import OK, Talk, answer, once, saying, scripted
 from tests.servers import ON_RGW, ON_RGW_HTTPS, Server, free_port
@@ -781,7 +782,7 @@ def test_a_process_of_no_use_is_ended(monkeypatch: pytest.MonkeyPatch, lane: str
     """Where it could be started, and what is needed beside it can't be had: no other object hears of that."""
     if lane == "far":
         pytest.skip("there is none")
-    started, start = far_lane.interpreter, threading.Thread.start
+    started, start = sending_process.interpreter, threading.Thread.start
     processes: list[Any] = []
 
     def noted(*arguments: Any, **how: Any) -> Any:
@@ -796,7 +797,7 @@ def test_a_process_of_no_use_is_ended(monkeypatch: pytest.MonkeyPatch, lane: str
             raise RuntimeError("can't start new thread")
         start(thread)
 
-    monkeypatch.setattr(far_lane, "interpreter", noted)
+    monkeypatch.setattr(sending_process, "interpreter", noted)
     monkeypatch.setattr("s3sync.s3.engine_fast.BACKLOG", 0)
     with scripted(saying(OK)) as server, running(client_for(server.url)) as harness:
         if what == "no thread":
@@ -898,7 +899,7 @@ def test_the_process_minds_its_own_modules(monkeypatch: pytest.MonkeyPatch, lane
     if lane == "near":
         pytest.skip("there is none")
     package, uploads = tmp_path / "lib" / "s3sync", tmp_path / "uploads"
-    shutil.copytree(Path(far_lane.__file__).parents[1], package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(Path(sending_process.__file__).parents[1], package, ignore=shutil.ignore_patterns("__pycache__"))
     uploads.mkdir()
     (uploads / "pickle.py").write_text(f"open({str(tmp_path / 'obeyed')!r}, 'w')")
     monkeypatch.chdir(uploads)
@@ -924,6 +925,36 @@ def test_the_process_ends_with_the_one_that_asked_for_it(lane: str) -> None:
         assert far._process.wait(20) == 0
 
 
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_a_process_that_stands_by(lane: str, has_ended: bool) -> None:
+    """It is used from the first objects on; where it has ended meanwhile, another one is."""
+    if lane == "far":
+        pytest.skip("it finds its way by itself")
+    with closing(SendingProcess()) as standby, scripted(saying(OK)) as server:
+        if has_ended:
+            standby.process.kill()
+            awaited(lambda: standby.ended)
+        with running(client_for(server.url), standby=standby) as harness:
+            engine = harness.engine
+            engine._until_far = FAR_FROM
+            assert ["stored"] == codes(harness.send(put_of("a")))
+            awaited(lambda: engine._far.ready)
+            assert ["stored"] == codes(harness.send_more(put_of("b")))
+            assert engine._far.requests == 1
+            assert has_ended == (engine._far._process is not standby.process)
+    assert standby.ended
+
+
+WAITING = """
+import os, signal, sys
+from s3sync.s3.sending_process import SendingProcess
+standby = SendingProcess()
+print(standby.process.pid, flush=True)
+if os.fork():
+    os.kill(os.getpid(), signal.SIGKILL)
+os.close(1)
+sys.stdin.read()  # with all that its parent had open
+"""
 ORPHANED = """
 import os, signal, sys
 from tests.test_engine_fast import Harness, client_for, put_of
@@ -938,12 +969,13 @@ sys.stdin.read()  # with all that its parent had open
 """
 
 
-def test_the_process_ends_though_somebody_else_holds_its_socket(lane: str) -> None:
+@pytest.mark.parametrize("program", [ORPHANED, WAITING], ids=["at work", "standing by"])
+def test_the_process_ends_though_somebody_else_holds_its_socket(lane: str, program: str) -> None:
     """A web server's worker, forked by the one that was killed, is nobody to send for."""
     if lane == "near":
         pytest.skip("there is none")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-W", "ignore", "-c", ORPHANED]
+    command = [sys.executable, "-W", "ignore", "-c", program]
     with (
         scripted(saying(OK)) as server,
         subprocess.Popen(

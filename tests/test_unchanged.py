@@ -141,6 +141,18 @@ def begin(self, foreseen=None):
 
 far_walk.FarWalk.__init__ = begin
 """
+STANDING_BY = """
+import sys
+from s3sync.s3 import sending_process
+_interpreter = sending_process.interpreter
+
+def interpreter(*arguments, **how):
+    with open("standing-by", "a") as out:
+        out.write(f"{'boto3' in sys.modules}\\n")
+    return _interpreter(*arguments, **how)
+
+sending_process.interpreter = interpreter
+"""
 CUT = """
 _started = far_walk.interpreter
 
@@ -178,6 +190,12 @@ def foreseen_by(project: Project) -> list[str]:
     """The folders that walks had a head start in."""
     path = project.root / "foreseen-by"
     return path.read_text().splitlines() if path.exists() else []
+
+
+def standing_by(project: Project) -> int:
+    """How many sending processes there have been."""
+    path = project.root / "standing-by"
+    return len(path.read_text().splitlines()) if path.exists() else 0
 
 
 @ON_MOTO
@@ -259,6 +277,40 @@ def test_a_head_start_says_the_same(project: Project, s3: Any, bucket: str) -> N
     } == told
     assert 4 == len(foreseen_by(project))  # not of a part, and of the other folder nothing was noted
     assert 4 == len(walked_by(project))  # nor is there a second process
+
+
+@ON_MOTO
+def test_a_sending_process_stands_by(project: Project, s3: Any, bucket: str) -> None:
+    """s3_push_media: where a folder was never pushed, it is begun; else there is none in vain"""
+    project.configure(settings=STANDING_BY)
+    project.fill(3)
+    (project.root / "empty").mkdir()
+    seen = []
+    for arguments in (
+        ("--dry-run",), ("--engine", "boto3", "--dry-run"), ("--max-rps", "99", "--dry-run"), ("--prefix", "many/"),
+        (), (), ("--source", str(project.root / "empty")), ("--source", str(project.root / "nowhere")),
+    ):  # fmt: skip
+        seen.append((project.push(*arguments).code, standing_by(project)))
+
+    assert [(0, 0), (0, 0), (0, 0), (0, 0), (0, 1), (0, 1), (0, 2), (1, 3)] == seen
+    assert 3 == len(s3.list_objects_v2(Bucket=bucket)["Contents"])
+
+
+@ON_MOTO
+def test_the_process_that_stood_by_sends(project: Project, s3: Any, bucket: str) -> None:
+    """s3_push_media: every object of the first push; it has got ready while boto3 was imported"""
+    project.configure(settings=STANDING_BY)
+    names = project.fill(150)
+
+    result = project.run("s3_push_media", fresh=True)
+
+    assert (0, 1) == (result.code, standing_by(project)), result
+    assert "False\n" == (project.root / "standing-by").read_text()
+    assert {f"media/{name}" for name in names} == {
+        entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]
+    }
+    assert 150 == project.push().counts["unchanged"]
+    assert 1 == standing_by(project)
 
 
 @ON_MOTO

@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import marshal
+import os
 import pickle
 import subprocess
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ class FarWalk:
         self._process: subprocess.Popen[bytes] | None = None
         with contextlib.suppress(OSError):
             self._process = interpreter(
-                walker.__name__, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=_BUFFER
+                walker.__name__, os.getpid(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=_BUFFER
             )  # fmt: skip
             self._send((walker.encoding(), foreseen))
 

@@ -108,7 +108,7 @@ def number_of(database: sqlite3.Connection, text: str) -> int:
 
 
 def walk_noted(directory: Path | None, root: str) -> str | None:
-    """What a run has noted of a walk of this folder that met many files, or None; at any time. Never raises."""
+    """What the last run has noted of its walk of this folder, or None; to be asked at any time. Never raises."""
     if directory is None:
         return None
     try:
@@ -120,12 +120,9 @@ def walk_noted(directory: Path | None, root: str) -> str | None:
         return None
 
 
-def note_walk(database: sqlite3.Connection, root: str, text: str | None) -> None:
+def note_walk(database: sqlite3.Connection, root: str, text: str) -> None:
     """Keeps it for the next run; within a transaction."""
-    if text is not None:
-        database.execute("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", (_FOLDERS, as_text(root), text))
-    else:
-        database.execute("DELETE FROM fact WHERE target = ? AND name = ?", (_FOLDERS, as_text(root)))
+    database.execute("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", (_FOLDERS, as_text(root), text))
 
 
 def as_text(path: str) -> str:

@@ -122,11 +122,11 @@ def message(content: Any) -> bytes:
     return len(data).to_bytes(LENGTH, "big") + data
 
 
-def main() -> None:
-    """The whole process."""
+def main(parent: int) -> None:
+    """The whole process, which that one has started."""
     leave_signals_to_parent()
     # Not by a timer's signal: there are file systems which answer every call with EINTR then.
-    _thread.start_new_thread(_end_with, (os.getppid(),))
+    _thread.start_new_thread(_end_with, (parent,))
     with contextlib.suppress(OSError, EOFError):  # nobody is there
         its_encoding, foreseen = _next_message()
         if its_encoding == encoding():  # or else names would not be the same here and there

@@ -22,6 +22,7 @@ from .origin import Origin
 from .pace import Pace
 from .request_loop import ENOUGH, INTERNAL
 from .send_loop import Told
+from .sending_process import SendingProcess
 from .session_origin import is_for, origin_of
 from .signing import NotFast, Template, kind_of
 from .transfer import Condition, Deliver, HandedOver, Put, Refused, Stored, WriteParameters
@@ -55,11 +56,13 @@ class FastEngine:
         self, client: Any, bucket: str, *, deliver: Deliver, start: int, ceiling: int,
         probing: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
         rest: Callable[[int], float] | None = None, far_from: int | None = FAR_FROM,
+        standby: SendingProcess | None = None,
     ) -> None:  # fmt: skip
         """`client` is the storage's own; `start` and `ceiling` are numbers of connections.
 
         `probing` is entered while requests are built that are not sent. `rest` is told the bytes of each request and
         gives the seconds until the next one may go. `far_from`: see `FAR_FROM`; None keeps all in this process.
+        `standby` waits to be the second process, and then is, from the first object on.
         """
         self.quote_etags = True
         """False for servers that want the ETag of `If-Match` bare (Ceph RGW 16)."""
@@ -75,6 +78,7 @@ class FastEngine:
         self._near = Near(Pace(start, ceiling), credentials=self._credentials, deliver=self._completed, rest=rest)
         self._far: Far | None = None
         self._is_shared = False
+        self._standby = standby
 
     @property
     def degraded(self) -> str | None:
@@ -135,7 +139,7 @@ class FastEngine:
         far = self._far
         if far is None:
             self._until_far -= 1
-            if self._until_far < 0 and self._near.waiting >= BACKLOG:
+            if self._standby is not None or (self._until_far < 0 and self._near.waiting >= BACKLOG):
                 self._start_far()
             return None
         if far.gone:
@@ -159,6 +163,7 @@ class FastEngine:
             self._far = Far(
                 origin, max(1, int(pace.limit)), max(1, self._ceiling - self._share), credentials=self._credentials,
                 deliver=self._completed, may_send=self._near.leaves_the_rest,
+                standby=self._standby,
             )  # fmt: skip
         except (OSError, RuntimeError):  # none can be had here; one is enough
             self._until_far = None

@@ -15,11 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..bare import interpreter
 from . import sender
 from .lanes import Deliver, Lane
 from .origin import Origin
 from .send_loop import Job
+from .sending_process import SendingProcess
 from .signing import Template
 from .transfer import Put
 
@@ -52,9 +52,12 @@ class Far(Lane):
 
     def __init__(
         self, origin: Origin, start: int, ceiling: int, *, credentials: Callable[[], Any], deliver: Deliver,
-        may_send: Callable[[], bool],
+        may_send: Callable[[], bool], standby: SendingProcess | None = None,
     ) -> None:  # fmt: skip
-        """Raises OSError or RuntimeError if no process or thread can be had. `may_send` is asked before jobs go."""
+        """Raises OSError or RuntimeError if no process or thread can be had. `may_send` is asked before jobs go.
+
+        `standby` is one that waits to be used, by this lane alone.
+        """
         super().__init__(deliver)
         self.requests = 0
         self.ready = self.gone = False
@@ -68,12 +71,12 @@ class Far(Lane):
         self._hungry = True
         self._closing = self._held = False
         with contextlib.ExitStack() as undo:
-            self._wake_read, self._wake, ours, theirs = _two_pairs(undo)
+            self._wake_read, self._wake = (undo.enter_context(end) for end in socket.socketpair())
+            self._wake_read.setblocking(True)  # whatever `socket.setdefaulttimeout` says
             self._wake.setblocking(False)
-            with theirs:
-                self._process = interpreter(sender.__name__, theirs.fileno(), pass_fds=(theirs.fileno(),))
-            undo.callback(self._process.wait)
-            undo.callback(self._process.kill)
+            found = standby if standby is not None and not standby.ended else SendingProcess()
+            undo.callback(found.close)
+            self._process, ours = found.process, found.socket
             self._frames = sender.Frames(ours)
             self._frames.send("setup", (origin.plain, start, ceiling))
             # Not select(), which knows no descriptor above 1,023: a web server's process may have many.
@@ -216,11 +219,3 @@ class Far(Lane):
     def _close_wake(self) -> None:
         self._wake.close()
         self._wake_read.close()
-
-
-def _two_pairs(undo: contextlib.ExitStack) -> list[socket.socket]:
-    """Two pairs of sockets that wait as long as it takes, whatever `socket.setdefaulttimeout` says."""
-    ends = [undo.enter_context(end) for _ in range(2) for end in socket.socketpair()]
-    for end in ends:
-        end.setblocking(True)
-    return ends

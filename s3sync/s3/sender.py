@@ -2,6 +2,7 @@
 
 It has a bare interpreter, knows nothing of Django or botocore, and gets all that it works with over one socket: where
 the server is, the templates of the requests, the credentials (which so stand in no argument and no file), the jobs.
+It may have to wait for all of that: it can be started before the other end knows them.
 When that socket ends, it ends: nothing goes on without the process that asked for it.
 """
 
@@ -110,8 +111,8 @@ def framed(kind: str, payload: Any, sizes: Sequence[int] = ()) -> bytes:
 class Sender:
     """Runs a `SendLoop` for the process at the other end."""
 
-    def __init__(self, end: socket.socket) -> None:
-        self._frames = Frames(end)
+    def __init__(self, end: socket.socket, parent: int) -> None:
+        self._frames, self._parent = Frames(end), parent
         self._loop = Reactor()
         self._credentials: Any = None
         self._templates: dict[int, Any] = {}
@@ -124,9 +125,7 @@ class Sender:
     def run(self) -> None:
         """Works until the other end has gone."""
         end = self._frames.socket
-        kind, payload, _ = next(self._until_complete())
-        assert kind == "setup"
-        origin, start, ceiling = payload
+        origin, start, ceiling = self._setup()
         self._send = SendLoop(
             self._loop, Pace(start, ceiling), credentials=lambda: self._credentials, tell=self._tell
         )  # fmt: skip
@@ -134,18 +133,23 @@ class Sender:
         end.setblocking(False)
         self._loop.watch(end, READ, self._ready)
         self._say("ready", None)
-        self._look_up(os.getppid())
+        self._look_up()
         self._send.run()
 
-    def _look_up(self, parent: int) -> None:
-        """Ends with the process that asked for it, also where one that it has forked still holds the other end."""
-        if os.getppid() != parent:
-            os._exit(0)
-        self._loop.call_later(_EVERY, self._look_up, parent)
+    def _look_up(self) -> None:
+        _end_without(self._parent)
+        self._loop.call_later(_EVERY, self._look_up)
 
-    def _until_complete(self) -> Iterator[tuple[str, Any, list[bytes]]]:
+    def _setup(self) -> tuple[Any, int, int]:
+        """Waits for the first message."""
+        self._frames.socket.settimeout(_EVERY)
         while True:
-            yield from self._frames.receive()
+            try:
+                for kind, payload, _ in self._frames.receive():
+                    assert kind == "setup"
+                    return payload  # type: ignore[no-any-return]
+            except TimeoutError:
+                _end_without(self._parent)
 
     def _ready(self, events: int) -> None:
         if events & READ:
@@ -218,7 +222,13 @@ class Sender:
             self._loop.rewatch(self._frames.socket, events, self._ready)
 
 
-def main(number: int) -> None:
-    """The whole process. `number` is the descriptor of its end of the socket."""
+def _end_without(parent: int) -> None:
+    """Ends with the process that asked for it, also where one that it has forked still holds the other end."""
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def main(number: int, parent: int) -> None:
+    """The whole process. `number` is the descriptor of its end of the socket, `parent` who has started it."""
     leave_signals_to_parent()
-    Sender(socket.socket(fileno=number)).run()
+    Sender(socket.socket(fileno=number), parent).run()

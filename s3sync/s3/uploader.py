@@ -20,6 +20,7 @@ from .engine_fast import FastEngine
 from .errors import REMOTE_ERRORS, trouble_of
 from .limits import Limits
 from .objects import content_facts, content_md5, customer_key, etag_of, head_object, write_arguments
+from .sending_process import SendingProcess
 from .target import Target
 from .transfer import Completion, Deliver, HandedOver, Put, Refused, Stored
 
@@ -46,6 +47,7 @@ class Uploader:
     def __init__(
         self, target: Target, conditions: Conditions, calls: CallCounter, *, engine: str, workers: int | None,
         deliver: Deliver, progress: Callable[[int], None] = lambda _: None, limits: Limits | None = None,
+        standby: SendingProcess | None = None,
     ) -> None:  # fmt: skip
         self._limits = limits = limits or Limits()
         self._target, self._conditions, self._deliver = target, conditions, deliver
@@ -64,6 +66,7 @@ class Uploader:
                 ceiling=ceiling,
                 probing=calls.paused,
                 rest=limits.sent if limits.any else None,
+                standby=standby,
             )
         self._window = max(64, min(4 * ceiling, max(_WINDOW, 2 * ceiling)))
         self._waiting: deque[Put] = deque()

@@ -42,7 +42,7 @@ class FolderPush(Push):
     source: Path
     site: str | None = None
     """The site's host, for what browsers would run there."""
-    head_start: FarWalk | None = None
+    begun: FarWalk | None = None
     """Another process that may have begun to walk; closed by the caller."""
     _root: str = ""
     _far: FarWalk | None = None
@@ -52,9 +52,9 @@ class FolderPush(Push):
     def connect(self) -> None:
         """Makes the client; meanwhile, the process that is to walk a large folder gets ready."""
         self._root = os.path.realpath(self.source)
-        if self._is_whole and self.head_start is not None:
-            self._far = self.head_start
-        elif self._is_whole and processors() > 1 and walk_noted(self.state_dir, self._root) is not None:
+        if self._is_whole and self.begun is not None:
+            self._far = self.begun
+        elif self._is_whole and processors() > 1 and walk_noted(self.state_dir, self._root):
             self._far = self.stack.enter_context(closing(FarWalk()))
         Push.connect(self)
 
@@ -149,13 +149,13 @@ class FolderPush(Push):
             self._deletes.finish(walk_complete=complete, files=self._walk.files, in_scope=self.planner.in_scope)
 
     def _note_size(self) -> None:
-        """Lets the next run know of a large folder, and how this one has walked through it."""
+        """Lets the next run know how this one has walked through a large folder, or that it is none (no text)."""
         options, large = self.run.options, self._walk.files >= _LARGE
         in_part = self.is_unlisted or options.prefix or options.include or options.ignore or options.min_age
         if options.dry_run or self.run.stopping or not self._walk.complete or (in_part and not large):
             return  # it may be larger than it seems
         self.state.flush()  # then what it has to know of the state has got its numbers
         before = walk_noted(self.state_dir, self._root)
-        how = noted(Errand.of(self._walk, self._place)) if self._is_whole else before or ""
-        if before != (how if large else None):
-            self.state.note_walk(how if large else None)
+        how = noted(Errand.of(self._walk, self._place)) if self._is_whole else before or "large"
+        if before != (how if large else ""):
+            self.state.note_walk(how if large else "")

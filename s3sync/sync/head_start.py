@@ -1,7 +1,8 @@
-"""A head start: the walk of a large folder begins while this process still imports boto3, which takes it longer.
+"""A head start: what other processes can do begins while this one still imports boto3, which takes it longer.
 
-What the last run has walked, this one will most likely walk too. Nothing is decided here: where it is something else,
-the walk begins anew. So this has to be quick, and imports little.
+Of a large folder, that is the walk: what the last run has walked, this one will most likely walk too. Of a folder that
+no run has met, all will have to be sent, so a sending process gets ready. Nothing is decided here: what is wanted after
+all begins anew, and what is not wanted ends. So this has to be quick, and imports little.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -18,8 +20,18 @@ from ..local.far_walk import FarWalk, foreseen
 from ..local.state import default_directory
 from ..local.state_file import walk_noted
 from ..media_setting import MediaEntry
+from ..s3.sending_process import SendingProcess
 
-HeadStart = FarWalk | None
+
+@dataclass(frozen=True, slots=True)
+class HeadStart:
+    """What is under way."""
+
+    walk: FarWalk | None = None
+    sending: SendingProcess | None = None
+
+
+NONE = HeadStart()
 
 
 class Settings(Protocol):
@@ -33,23 +45,29 @@ class Settings(Protocol):
 
 
 @contextlib.contextmanager
-def head_start(settings: Settings, source: str | None, *, wanted: bool = True) -> Iterator[HeadStart]:
-    """A walk that is under way, until the context ends; None where it is not `wanted`, or there is none to foresee."""
-    walk = _begun(settings, source) if wanted and processors() > 1 else None
+def head_start(settings: Settings, source: str | None, *, sends: bool) -> Iterator[HeadStart]:
+    """Gives what a push of this whole folder will need, until the context ends.
+
+    `sends`: whether what has to be sent may go through a sending process.
+    """
+    begun = _begun(settings, source, sends) if processors() > 1 else NONE
     try:
-        yield walk
+        yield begun
     finally:
-        if walk is not None:
-            walk.close()
+        for each in (begun.walk, begun.sending):
+            if each is not None:
+                each.close()
 
 
-def _begun(settings: Settings, source: str | None) -> HeadStart:
-    try:
-        if settings.media:
-            return None
+def _begun(settings: Settings, source: str | None, sends: bool) -> HeadStart:
+    with contextlib.suppress(ConfigurationError, OSError, ValueError):  # of which the run tells
+        directory = settings.state_dir or default_directory()
+        if settings.media or directory is None:
+            return NONE
         root = os.path.realpath(source or settings.media_directory())
-        text = walk_noted(settings.state_dir or default_directory(), root)
-    except (ConfigurationError, OSError, ValueError):  # of which the run tells
-        return None
-    errand = None if text is None else foreseen(root, text)
-    return None if errand is None else FarWalk(errand)
+        noted = walk_noted(directory, root)
+        if noted is None:
+            return HeadStart(sending=SendingProcess()) if sends else NONE
+        errand = foreseen(root, noted)
+        return NONE if errand is None else HeadStart(walk=FarWalk(errand))
+    return NONE

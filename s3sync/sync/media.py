@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 from ..core.report import TargetFacts
 from ..exceptions import ConfigurationError
-from ..local.far_walk import FarWalk
 from ..local.state import default_directory
 from ..local.walk import composed
 from ..media_setting import MediaEntry, media_aliases
 from ..s3.target import without_userinfo
 from .folder import FolderPush
+from .head_start import NONE, HeadStart
 from .locking import locked
 from .old_place import media_folder
 from .run import PushOptions, Run
@@ -48,17 +48,17 @@ class Settings(Protocol):
 
 
 def push_media(
-    run: Run, settings: Settings, *, alias: str | None, source: str | None, lock: str, walk: FarWalk | None = None
+    run: Run, settings: Settings, *, alias: str | None, source: str | None, lock: str, begun: HeadStart = NONE
 ) -> None:  # fmt: skip
     """Pushes `source` (default: the settings' media directory) to the alias (default: the settings' media storage); or
-    what `S3SYNC["MEDIA"]` says, which `alias` may narrow. `walk` may have had a head start.
+    what `S3SYNC["MEDIA"]` says, which `alias` may narrow. `begun` is what other processes have begun with.
 
     Raises an S3SyncError where the run can't begin or go on; everything else is in the run's report, and so is what
     happens to one of several folders.
     """
     chosen = chosen_media(settings, alias=alias, source=source)
     if not chosen:
-        _push(run, settings, alias or settings.media_storage, Path(source) if source else None, lock, walk)
+        _push(run, settings, alias or settings.media_storage, Path(source) if source else None, lock, begun)
     elif len(chosen) == 1:
         _push(run, settings, chosen[0].storage, chosen[0].source, lock)
     else:
@@ -94,7 +94,7 @@ def chosen_media(settings: Settings, *, alias: str | None, source: str | None) -
 
 
 def _push(
-    run: Run, settings: Settings, alias: str, source: Path | None, lock: str, walk: FarWalk | None = None
+    run: Run, settings: Settings, alias: str, source: Path | None, lock: str, begun: HeadStart = NONE
 ) -> None:  # fmt: skip
     run.report.target = TargetFacts(alias)
     target = target_of(alias, settings.storages)
@@ -109,7 +109,7 @@ def _push(
     push = FolderPush(
         run=run, source=directory, target=target, state_dir=state_dir, intent=settings.intent_for(alias),
         foreign=foreign_names(target, settings.storages), site=urlsplit(settings.site_origin or "").hostname,
-        head_start=walk,
+        begun=begun.walk, standby=begun.sending,
     )  # fmt: skip
     with push.stack:
         push.connect()

@@ -29,6 +29,7 @@ from ..s3.errors import REMOTE_ERRORS, hint_for, operation_of, trouble_of
 from ..s3.limits import Limits, Throttle
 from ..s3.listing import BrokenListing, Listing
 from ..s3.renewal import Renewal
+from ..s3.sending_process import SendingProcess
 from ..s3.target import Target
 from ..s3.uploader import Uploader
 from .desk import Desk
@@ -64,6 +65,8 @@ class Push(ABC):
     """Names that lie in another alias's location."""
     two_hands: bool = True
     """Users write to the bucket too. False: no conditions, and what is here wins."""
+    standby: SendingProcess | None = None
+    """Waits to be used; closed by the caller."""
     state: State = field(init=False)
     conditions: Conditions = field(default_factory=Conditions)
     limits: Limits = field(init=False)
@@ -224,6 +227,7 @@ class Push(ABC):
                 engine=options.engine,
                 workers=options.workers,
                 limits=self.limits,
+                standby=self.standby,
             )
             stored = None if verification is None else verification.stored
             executor = self._uploads = Uploads(run, self.target, state, desk, make, stored, self.two_hands)

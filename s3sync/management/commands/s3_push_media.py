@@ -22,6 +22,8 @@ _APART = (
     ("files_from", "verify", "it lists everything"),
 )
 """Options that exclude each other, and why."""
+_SENT_HERE = ("dry_run", "check", "bwlimit", "max_rps")
+"""With these, no other process sends."""
 
 
 def contradiction(options: dict[str, Any]) -> str | None:
@@ -69,11 +71,14 @@ class Command(SyncCommand):
             self.usage_error(wrong)
         if options["files_from"] and self._are_several(options):
             self.usage_error("--files-from is about one entry of S3SYNC['MEDIA']: add --storage or --source")
-        in_part = options["files_from"] or options["prefix"]
-        with head_start(conf, options["source"], wanted=not in_part) as walk:
-            self._push(options, walk)
+        if options["files_from"] or options["prefix"]:
+            self._push(options, HeadStart())
+            return
+        sent_here = options["engine"] == "boto3" or any(options[name] for name in _SENT_HERE)
+        with head_start(conf, options["source"], sends=not sent_here) as begun:
+            self._push(options, begun)
 
-    def _push(self, options: dict[str, Any], walk: HeadStart) -> None:
+    def _push(self, options: dict[str, Any], begun: HeadStart) -> None:
         from ...sync.media import push_media
 
         wishes = push_options(
@@ -83,5 +88,5 @@ class Command(SyncCommand):
             files_from=options["files_from"], null=options["null"], normalize=options["normalize"],
         )  # fmt: skip
         self.run_and_show(options, lambda run: push_media(
-            run, conf, alias=options["storage"], source=options["source"], lock=options["lock"], walk=walk
+            run, conf, alias=options["storage"], source=options["source"], lock=options["lock"], begun=begun
         ), wishes)  # fmt: skip
