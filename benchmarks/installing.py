@@ -11,7 +11,7 @@ from configparser import ConfigParser
 from importlib.metadata import version
 from pathlib import Path
 
-from .peers import ROOT, python_of, s5cmd_program
+from .peers import INSTALLED, ROOT, own_python, python_of, s5cmd_program
 
 
 def install(base: Path) -> list[str]:
@@ -25,18 +25,21 @@ def install(base: Path) -> list[str]:
     troubles = []
     environments = {"own": requirements(), "django": [*same, "collectfasta", "s5cmd"], "aws": ["awscli"]}
     for name, packages in environments.items():
-        done = base / name / "installed"
+        done = base / name / INSTALLED
         if done.exists() and done.read_text() == " ".join(packages):
             continue
+        done.unlink(missing_ok=True)
         print(f"Installing {', '.join(packages)} into {base / name}...", flush=True)
         pip = [str(python_of(base, name)), "-m", "pip", "--disable-pip-version-check", "--quiet", "install", *packages]
         for step in ([sys.executable, "-m", "venv", str(base / name)], pip):
             tried = subprocess.run(step, capture_output=True, text=True)
             if tried.returncode:
-                troubles.append(f"{packages[-1]}: could not be installed: {tried.stderr.strip()[-200:]}")
+                troubles.append(f"{' '.join(packages)}: could not be installed: {tried.stderr.strip()[-200:]}")
                 break
         else:
             done.write_text(" ".join(packages))
+    if own_python(base) == Path(sys.executable):
+        troubles.append("our own runs are on this environment, with all that it has besides")
     if not shutil.which("rclone") and (trouble := install_rclone()):
         troubles.append(trouble)
     return troubles

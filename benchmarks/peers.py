@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+INSTALLED = "installed"
+"""In an environment that is complete, a file that names what was asked for."""
 ROOT = Path(__file__).parents[1]
 SETTINGS = """\
 SECRET_KEY = "benchmark"
@@ -179,8 +181,7 @@ def python_of(base: Path, name: str) -> Path:
 
 def own_python(base: Path) -> Path:
     """The Python with what this project needs and nothing else; this one, until it is installed."""
-    found = python_of(base, "own")
-    return found if found.exists() else Path(sys.executable)
+    return python_of(base, "own") if (base / "own" / INSTALLED).exists() else Path(sys.executable)
 
 
 def s5cmd_program(base: Path) -> str | None:

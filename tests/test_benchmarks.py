@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ from botocore.exceptions import ClientError
 
 from benchmarks import report, targets
 from benchmarks.data import Tree, equal
+from benchmarks.installing import requirements
 from benchmarks.measure import measure
-from benchmarks.peers import Job, Tool, base_environment
+from benchmarks.peers import Job, Tool, base_environment, own_python
 from benchmarks.results import Results
 from benchmarks.servers import Server, compiler, null_server
 
@@ -82,6 +84,16 @@ def test_quick_run(base: Path, tmp_path: Path) -> None:
     assert 1 == runs["1 % changed"]["requests"]["PutObject"]
     engine = scenarios["first push"]["engine"]["runs"][0]
     assert ("", 20) == (engine["why_not"], engine["requests"]["PutObject"])
+
+
+def test_our_runs_are_on_what_we_need(tmp_path: Path) -> None:
+    """As the others', they have an environment of their own, once that is complete; and nothing of the tests in it."""
+    assert f"boto3=={version('boto3')}" in requirements()
+    assert not [each for each in requirements() if each.startswith(("moto", "pytest"))]
+    (tmp_path / "own").mkdir()
+    assert Path(sys.executable) == own_python(tmp_path)
+    (tmp_path / "own" / "installed").touch()
+    assert tmp_path / "own/bin/python" == own_python(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ import time
 from contextlib import closing
 from typing import Any
 
+import pytest
+
 from tests.project import S3_STORAGE, Project, Result
 from tests.proxy import Proxy
 from tests.servers import ON_MOTO
@@ -141,6 +143,22 @@ def begin(self, foreseen=None):
 
 far_walk.FarWalk.__init__ = begin
 """
+OTHER_RUN = """
+import subprocess, sys, time
+
+def begin_and_wait(self, foreseen=None):
+    begin(self, foreseen)
+    if foreseen is not None:
+        time.sleep(1)
+        with open("media/meanwhile.txt", "w") as file:
+            file.write("new")
+        far_walk.FarWalk.__init__ = begin
+        command = [sys.executable, "manage.py", "s3_push_media", "--files-from", "-"]
+        if WAS_THERE:
+            subprocess.run(command, input=b"meanwhile.txt", check=True, capture_output=True)
+
+far_walk.FarWalk.__init__ = begin_and_wait
+"""
 STANDING_BY = """
 import sys
 from s3sync.s3 import sending_process
@@ -152,6 +170,16 @@ def interpreter(*arguments, **how):
     return _interpreter(*arguments, **how)
 
 sending_process.interpreter = interpreter
+
+from s3sync.s3 import far
+_close = far.Far.close
+
+def close(self):
+    with open("sent-far", "a") as out:
+        out.write(f"{self.requests}\\n")
+    _close(self)
+
+far.Far.close = close
 """
 CUT = """
 _started = far_walk.interpreter
@@ -178,7 +206,8 @@ far_walk.interpreter = interpreter
 
 def make_large(project: Project) -> None:
     """As the run before leaves it where the folder has very many files."""
-    records(project, f"INSERT OR REPLACE INTO fact VALUES ('', '{os.path.realpath(project.media)}', 'large')")
+    name = f"'{os.path.realpath(project.media)}' || char(0) || 'default'"
+    records(project, f"INSERT OR REPLACE INTO fact VALUES ('', {name}, 'large')")
 
 
 def walked_by(project: Project) -> list[str]:
@@ -280,6 +309,26 @@ def test_a_head_start_says_the_same(project: Project, s3: Any, bucket: str) -> N
 
 
 @ON_MOTO
+@pytest.mark.parametrize(("was_there", "counts"), [
+    (True, {"scanned": 8, "listed": 8, "unchanged": 8}), (False, {"scanned": 7, "listed": 7, "unchanged": 7}),
+])  # fmt: skip
+def test_another_run_was_there(
+    project: Project, s3: Any, bucket: str, was_there: bool, counts: dict[str, int]
+) -> None:  # fmt: skip
+    """s3_push_media --delete: it has sent a file after our walk began, so that is not good any more; else it is"""
+    project.fill(7)
+    small = "from s3sync.sync import folder\nfolder._LARGE = 5\n"
+    project.configure(settings=WALKED_BY + small + FORESEEN)
+    assert 7 == project.push().counts["uploaded"]
+    project.configure(settings=WALKED_BY + small + FORESEEN + f"WAS_THERE = {was_there}" + OTHER_RUN)
+
+    result = project.push("--delete", "-v", "3")
+
+    assert (0, 1) == (result.code, len(foreseen_by(project))), result
+    assert counts == result.counts
+
+
+@ON_MOTO
 def test_a_sending_process_stands_by(project: Project, s3: Any, bucket: str) -> None:
     """s3_push_media: where a folder was never pushed, it is begun; else there is none in vain"""
     project.configure(settings=STANDING_BY)
@@ -293,12 +342,15 @@ def test_a_sending_process_stands_by(project: Project, s3: Any, bucket: str) -> 
         seen.append((project.push(*arguments).code, standing_by(project)))
 
     assert [(0, 0), (0, 0), (0, 0), (0, 0), (0, 1), (0, 1), (0, 2), (1, 3)] == seen
+    records(project, "DELETE FROM fact")
+    seen = [(project.push("--ignore", "x").code, standing_by(project)) for _ in range(2)]
+    assert [(0, 4), (0, 4)] == seen  # of a part, too, it is noted that a run has met it
     assert 3 == len(s3.list_objects_v2(Bucket=bucket)["Contents"])
 
 
 @ON_MOTO
 def test_the_process_that_stood_by_sends(project: Project, s3: Any, bucket: str) -> None:
-    """s3_push_media: every object of the first push; it has got ready while boto3 was imported"""
+    """s3_push_media: what is left of the first push, once it is known; it has got ready while boto3 was imported"""
     project.configure(settings=STANDING_BY)
     names = project.fill(150)
 
@@ -306,6 +358,7 @@ def test_the_process_that_stood_by_sends(project: Project, s3: Any, bucket: str)
 
     assert (0, 1) == (result.code, standing_by(project)), result
     assert "False\n" == (project.root / "standing-by").read_text()
+    assert 0 < int((project.root / "sent-far").read_text()) <= 150
     assert {f"media/{name}" for name in names} == {
         entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]
     }

@@ -20,13 +20,15 @@ from ..core.plan import Entry
 from ..core.scope import Scope
 from ..exceptions import SourceError
 from . import walker
-from .settled import Place
+from .settled import Place, Stamp
 from .walk import Walk
 from .walker import Errand
 
 logger = logging.getLogger(__name__)
 
 _BUFFER = 256 * 1024
+LARGE = "large"
+"""What is noted of a large folder where its errand can't be foreseen."""
 
 
 class WalkBroken(SourceError):
@@ -48,15 +50,17 @@ class FarWalk:
             )  # fmt: skip
             self._send((walker.encoding(), foreseen))
 
-    def stretches(self, walk: Walk, place: Place | None = None) -> Iterator[Entry | Files]:
+    def stretches(
+        self, walk: Walk, place: Place | None = None, state: Stamp | None = None
+    ) -> Iterator[Entry | Files]:  # fmt: skip
         """What this walk yields; it is used up then. Raises WalkBroken if the process ends before the walk does.
 
-        Files come with what the state has of them at this place.
+        Files come with what the state has of them at this place. `state` is the state file as it is now.
         """
         told = False
         if self._process is not None:
             with contextlib.suppress(OSError):
-                self._send(Errand.of(walk, place))
+                self._send(Errand.of(walk, place, state))
             for kind, payload in self._answers(self._process):
                 told = True
                 if kind == walker.FILES:
@@ -110,13 +114,13 @@ def noted(errand: Errand) -> str:
     return json.dumps([how, errand.place])
 
 
-def foreseen(root: str, text: str) -> Errand | None:
-    """The errand that was noted of this folder; None where that can't be told."""
+def foreseen(root: str, text: str, state: Stamp | None = None) -> Errand | None:
+    """The errand that was noted of this folder, if the state is as it is now; None where that can't be told."""
     try:
         how, place = json.loads(text)
         of = how.pop("scope")
         scope = Scope(prefix=of["prefix"], ignore=tuple(of["ignore"]), include=tuple(of["include"]))
         walk = Walk(root=root, scope=scope, hold=lambda entry: None, is_regular=is_plain, **how)
-        return Errand.of(walk, None if place is None else Place(*place))
+        return Errand.of(walk, None if place is None else Place(*place), state)
     except (ValueError, TypeError, AttributeError, KeyError):  # another version's
         return None

@@ -14,6 +14,10 @@ WHERE target = ? AND key >= ? AND place = ? AND source = ? ORDER BY key LIMIT ?
 """
 
 
+Stamp = tuple[int, int, int]
+"""What tells whether the state file is the same and unchanged: inode, size and mtime_ns."""
+
+
 class Place(NamedTuple):
     """Where the state has them."""
 

@@ -178,9 +178,9 @@ class State:
             "INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", (self._target, name, value)
         ))  # fmt: skip
 
-    def note_walk(self, text: str) -> None:
-        """Keeps for `state_file.walk_noted` what is to be known of this folder's walk; nothing if it has few files."""
-        self._write(lambda: note_walk(self._database, self._root, text))
+    def note_walk(self, alias: str, text: str) -> None:
+        """Keeps a text for `state_file.walk_noted`."""
+        self._write(lambda: note_walk(self._database, self._root, alias, text))
 
     def flush(self) -> None:
         """Stores what was collected."""

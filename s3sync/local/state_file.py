@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from .settled import Stamp
+
 FILE_NAME = "state.sqlite3"
 _VERSION = 2
 _SCHEMA = """
@@ -30,6 +32,8 @@ CREATE TABLE IF NOT EXISTS fact (target TEXT, name TEXT, value TEXT, PRIMARY KEY
 """
 _FOLDERS = ""
 """In place of a target: facts about folders."""
+_PATIENCE = 0.5
+"""Seconds; while another run is writing, what would only be of use is not waited for."""
 _FORMER = ("fingerprint", "known")
 """Tables of the first format, which was in no release. To do without them costs time, nothing else."""
 
@@ -107,22 +111,41 @@ def number_of(database: sqlite3.Connection, text: str) -> int:
     return int(database.execute("SELECT id FROM label WHERE text = ?", (text,)).fetchone()[0])
 
 
-def walk_noted(directory: Path | None, root: str) -> str | None:
-    """What the last run has noted of its walk of this folder, or None; to be asked at any time. Never raises."""
-    if directory is None:
-        return None
+def state_stamp(directory: Path | None) -> Stamp | None:
+    """Of a directory's state file, if there is one. Never raises."""
     try:
-        with contextlib.closing(sqlite3.connect(f"{(directory / FILE_NAME).as_uri()}?mode=ro", uri=True)) as database:
-            found = database.execute("SELECT value FROM fact WHERE target = ? AND name = ?", (_FOLDERS, as_text(root)))
+        status = os.stat(directory / FILE_NAME) if directory is not None else None
+    except (OSError, ValueError):
+        return None
+    return None if status is None else (status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def walk_noted(directory: Path | None, root: str, alias: str) -> str | None:
+    """What the last run to this alias has noted of its walk of this folder; None if there was none. Never raises.
+
+    To be asked at any time. Where it can't be told, it is the empty text, which says nothing.
+    """
+    if directory is None or state_stamp(directory) is None:
+        return None
+    uri = f"{(directory / FILE_NAME).as_uri()}?mode=ro"
+    try:
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_PATIENCE)) as database:
+            found = database.execute(
+                "SELECT value FROM fact WHERE target = ? AND name = ?", (_FOLDERS, _walk_of(root, alias))
+            )
             row = found.fetchone()
             return None if row is None else str(row[0])
     except (sqlite3.Error, ValueError):
-        return None
+        return ""
 
 
-def note_walk(database: sqlite3.Connection, root: str, text: str) -> None:
+def note_walk(database: sqlite3.Connection, root: str, alias: str, text: str) -> None:
     """Keeps it for the next run; within a transaction."""
-    database.execute("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", (_FOLDERS, as_text(root), text))
+    database.execute("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", (_FOLDERS, _walk_of(root, alias), text))
+
+
+def _walk_of(root: str, alias: str) -> str:
+    return f"{as_text(root)}\0{alias}"
 
 
 def as_text(path: str) -> str:

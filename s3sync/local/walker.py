@@ -18,14 +18,13 @@ import select
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..child import leave_signals_to_parent
 from ..core.columns import Files
 from ..core.plan import Entry
-from .settled import Place, Settled
+from .settled import Place, Settled, Stamp
 from .walk import Walk
 
 LENGTH = 4
@@ -51,12 +50,21 @@ class Errand(NamedTuple):
     """The parameters of a `Walk`."""
     place: Place | None
     """Where the state has what is known of these files."""
+    state: Stamp | None
+    """The state file as it was before. If it is another one now, another run may have sent a file since."""
 
     @classmethod
-    def of(cls, walk: Walk, place: Place | None) -> Errand:
+    def of(cls, walk: Walk, place: Place | None, state: Stamp | None = None) -> Errand:
         """The same walk for another process; of its scope, only what a walk asks for."""
         scope = replace(walk.scope, foreign=(), held_back=None)
-        return cls({**walk.parameters(), "scope": scope}, place)
+        return cls({**walk.parameters(), "scope": scope}, place, state)
+
+
+class _Other(Exception):
+    """What is asked for is not what was foreseen."""
+
+    def __init__(self, errand: Errand) -> None:
+        self.errand = errand
 
 
 class _Answers:
@@ -69,37 +77,57 @@ class _Answers:
         self._rest = memoryview(b"")
         """Of the parts before."""
         self._sent = time.monotonic()
-        self.size = 0
+        self._size = 0
         """Bytes that have not gone out."""
-        self.wanted = False
-        """Whether somebody has asked for them."""
+        self._foreseen: Errand | None = None
+
+    def keep(self, foreseen: Errand | None) -> None:
+        """Forgets what was said. What is said from now on is kept until somebody asks for that errand, if there is
+        one."""
+        self._foreseen = foreseen
+        self._parts, self._rest, self._size = [], memoryview(b""), 0
 
     def say(self, kind: int, payload: Any) -> None:
+        """Raises _Other if something else is asked for."""
         data = marshal.dumps((kind, payload))
         self._parts += len(data).to_bytes(LENGTH, "big"), data
-        self.size += LENGTH + len(data)
-        if self.wanted and (self.size >= _ENOUGH or time.monotonic() - self._sent >= _SOON):
+        self._size += LENGTH + len(data)
+        if self._foreseen is not None:
+            if self._size >= _MOST or select.select([sys.stdin], [], [], 0)[0]:
+                self.wait()
+        elif self._size >= _ENOUGH or time.monotonic() - self._sent >= _SOON:
             self.flush(_MOST)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether nobody has asked yet."""
+        return self._foreseen is not None
+
+    def wait(self) -> None:
+        """Until somebody asks for what was foreseen. Raises _Other if something else is asked for."""
+        if self._foreseen is None:
+            return
+        errand = next_message()
+        if errand != self._foreseen:
+            raise _Other(errand)
+        self._foreseen = None
+        self.flush(_MOST)
 
     def flush(self, most: int = 0) -> None:
         """Lets out what there is room for, and waits only while it would keep more than so many bytes."""
         self._sent = time.monotonic()
-        while self.size:
+        while self._size:
             if not self._rest:
                 self._rest, self._parts = memoryview(b"".join(self._parts)), []
             try:
                 written = os.write(self._descriptor, self._rest)
             except BlockingIOError:
-                if self.size <= most:
+                if self._size <= most:
                     return
                 select.select([], [self._descriptor], [])
             else:
                 self._rest = self._rest[written:]
-                self.size -= written
-
-    def drop(self) -> None:
-        """Forgets what nobody has asked for."""
-        self._parts, self.size = [], 0
+                self._size -= written
 
     def hold(self, entry: Entry) -> None:
         self.say(HELD, pickle.dumps(entry))
@@ -128,37 +156,34 @@ def main(parent: int) -> None:
     # Not by a timer's signal: there are file systems which answer every call with EINTR then.
     _thread.start_new_thread(_end_with, (parent,))
     with contextlib.suppress(OSError, EOFError):  # nobody is there
-        its_encoding, foreseen = _next_message()
+        its_encoding, foreseen = next_message()
         if its_encoding == encoding():  # or else names would not be the same here and there
             _serve(foreseen, _Answers(sys.stdout.fileno()))
     os._exit(0)
 
 
 def _serve(foreseen: Errand | None, answers: _Answers) -> None:
-    steps: Iterator[None] = iter(())
-    if foreseen is not None:
-        steps = _walk(foreseen, answers)
+    errand = foreseen or next_message()
+    answers.keep(foreseen)
+    while True:
         try:
-            while answers.size < _MOST and not select.select([sys.stdin], [], [], 0)[0]:
-                next(steps)
-        except StopIteration:
-            pass
-        except Exception:  # noqa: BLE001  to be met again, by then with somebody to tell
-            foreseen = None
-    errand = _next_message()
-    if errand != foreseen:
-        answers.drop()
-        steps = _walk(errand, answers)
-    answers.wanted = True
-    try:
-        for _ in steps:
-            pass
-    except Exception as error:  # noqa: BLE001  the other end tells of it
-        answers.say(BROKEN, f"{type(error).__name__}: {error}")
+            _walk(errand, answers)
+            answers.wait()
+        except _Other as other:
+            errand = other.errand
+        except Exception as error:  # noqa: BLE001  the other end tells of it
+            if not answers.is_kept:
+                answers.say(BROKEN, f"{type(error).__name__}: {error}")
+                break
+            errand = next_message()  # by then there is somebody to tell, if it is met again
+        else:
+            break
+        answers.keep(None)
     answers.flush()
 
 
-def _next_message() -> Any:
+def next_message() -> Any:
+    """What the other end says. Raises EOFError when it has gone."""
     return pickle.loads(_read(int.from_bytes(_read(LENGTH), "big")))
 
 
@@ -180,8 +205,7 @@ def _end_with(parent: int) -> None:
     os._exit(0)
 
 
-def _walk(errand: Errand, answers: _Answers) -> Iterator[None]:
-    """Says one thing after another, a step at a time."""
+def _walk(errand: Errand, answers: _Answers) -> None:
     walk, settled = Walk(hold=answers.hold, **errand.how), _settled(errand.place)
     for entry in walk.stretches():
         if isinstance(entry, Files):
@@ -191,7 +215,6 @@ def _walk(errand: Errand, answers: _Answers) -> Iterator[None]:
             answers.say(FILES, (files.names, stamps, files.folder, files.skip, files.settled))
         else:
             answers.say(ENTRY, pickle.dumps(entry))
-        yield
     answers.say(END, (walk.complete, walk.files))
 
 

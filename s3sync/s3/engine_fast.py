@@ -62,7 +62,7 @@ class FastEngine:
 
         `probing` is entered while requests are built that are not sent. `rest` is told the bytes of each request and
         gives the seconds until the next one may go. `far_from`: see `FAR_FROM`; None keeps all in this process.
-        `standby` waits to be the second process, and then is, from the first object on.
+        `standby` waits to be the second process, and is made it at the first object.
         """
         self.quote_etags = True
         """False for servers that want the ETag of `If-Match` bare (Ceph RGW 16)."""
@@ -139,7 +139,8 @@ class FastEngine:
         far = self._far
         if far is None:
             self._until_far -= 1
-            if self._standby is not None or (self._until_far < 0 and self._near.waiting >= BACKLOG):
+            stands_by = self._standby is not None and not self._standby.ended
+            if stands_by or (self._until_far < 0 and self._near.waiting >= BACKLOG):
                 self._start_far()
             return None
         if far.gone:

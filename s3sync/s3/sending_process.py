@@ -12,7 +12,7 @@ SENDER = f"{__package__}.sender"
 
 
 class SendingProcess:
-    """A bare interpreter, and our end of the socket to it. Used by one thread; to be closed."""
+    """A bare interpreter, and our end of the socket to it. To be closed, by any thread."""
 
     def __init__(self) -> None:
         """Raises OSError if none can be had."""

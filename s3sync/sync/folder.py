@@ -19,10 +19,10 @@ from ..core.plan import Entry, Held, Join
 from ..core.scope import Scope
 from ..exceptions import GuardRefused, SourceError
 from ..local import reading
-from ..local.far_walk import FarWalk, noted
+from ..local.far_walk import LARGE, FarWalk, noted
 from ..local.named import NamedFiles
 from ..local.settled import Place
-from ..local.state_file import walk_noted
+from ..local.state_file import state_stamp, walk_noted
 from ..local.walk import Walk, composed
 from ..local.walker import Errand
 from .deletes import Deletes
@@ -42,20 +42,20 @@ class FolderPush(Push):
     source: Path
     site: str | None = None
     """The site's host, for what browsers would run there."""
-    begun: FarWalk | None = None
+    far_walk: FarWalk | None = None
     """Another process that may have begun to walk; closed by the caller."""
     _root: str = ""
-    _far: FarWalk | None = None
     _walk: Walk = field(init=False)
     _deletes: Deletes = field(init=False)
 
     def connect(self) -> None:
         """Makes the client; meanwhile, the process that is to walk a large folder gets ready."""
         self._root = os.path.realpath(self.source)
-        if self._is_whole and self.begun is not None:
-            self._far = self.begun
-        elif self._is_whole and processors() > 1 and walk_noted(self.state_dir, self._root):
-            self._far = self.stack.enter_context(closing(FarWalk()))
+        if self.far_walk is not None and not self._is_whole:
+            self.far_walk.close()
+            self.far_walk = None
+        elif self.far_walk is None and self._is_whole and processors() > 1 and self._noted:
+            self.far_walk = self.stack.enter_context(closing(FarWalk()))
         Push.connect(self)
 
     def begin(self) -> str:
@@ -93,14 +93,18 @@ class FolderPush(Push):
                 stop=lambda: self.run.stopping,
             )  # fmt: skip
             return self._walk
-        if self._far is None:
+        if self.far_walk is None:
             return self._walk.stretches()
-        return self._far.stretches(self._walk, self._place)
+        return self.far_walk.stretches(self._walk, self._place, state_stamp(self.state_dir))
 
     @property
     def _is_whole(self) -> bool:
         """Whether all below the folder is walked, in an order that other processes know."""
         return not (self.is_unlisted or self.run.options.prefix) and self.target.has_plain_keys
+
+    @property
+    def _noted(self) -> str | None:
+        return walk_noted(self.state_dir, self._root, self.target.alias)
 
     @property
     def _place(self) -> Place | None:
@@ -131,7 +135,7 @@ class FolderPush(Push):
     def conclude(self, join: Join) -> None:
         """Deletes, where that is wanted and safe."""
         run = self.run
-        self._note_size()
+        self._note_walk()
         if self.is_unlisted:
             check_first_answers(run, self.target)
         if not run.options.delete:
@@ -148,14 +152,18 @@ class FolderPush(Push):
             complete = self._walk.complete and not join.disordered
             self._deletes.finish(walk_complete=complete, files=self._walk.files, in_scope=self.planner.in_scope)
 
-    def _note_size(self) -> None:
-        """Lets the next run know how this one has walked through a large folder, or that it is none (no text)."""
+    def _note_walk(self) -> None:
+        """Lets the next run know how this one has walked through a large folder; of any other, that it was met."""
         options, large = self.run.options, self._walk.files >= _LARGE
-        in_part = self.is_unlisted or options.prefix or options.include or options.ignore or options.min_age
-        if options.dry_run or self.run.stopping or not self._walk.complete or (in_part and not large):
-            return  # it may be larger than it seems
-        self.state.flush()  # then what it has to know of the state has got its numbers
-        before = walk_noted(self.state_dir, self._root)
-        how = noted(Errand.of(self._walk, self._place)) if self._is_whole else before or "large"
-        if before != (how if large else ""):
-            self.state.note_walk(how if large else "")
+        if options.dry_run or self.run.stopping:
+            return
+        self.state.flush()  # then what the note has to say of the state has got its numbers
+        before, note = self._noted, ""
+        if large:
+            note = noted(Errand.of(self._walk, self._place)) if self._is_whole else before or LARGE
+        elif self.is_unlisted or options.prefix:
+            return  # of the folder as a whole, that says nothing
+        elif options.include or options.ignore or options.min_age or not self._walk.complete:
+            note = before or ""  # it may be larger than it seems
+        if note != before:
+            self.state.note_walk(self.target.alias, note)

@@ -1,8 +1,8 @@
 """A head start: what other processes can do begins while this one still imports boto3, which takes it longer.
 
-Of a large folder, that is the walk: what the last run has walked, this one will most likely walk too. Of a folder that
-no run has met, all will have to be sent, so a sending process gets ready. Nothing is decided here: what is wanted after
-all begins anew, and what is not wanted ends. So this has to be quick, and imports little.
+Of a large folder, that is the walk: what the last run has walked, this one will most likely walk too. Of a folder of
+which no run has noted anything, all will have to be sent, so a sending process gets ready. Nothing is decided here:
+what is wanted after all begins anew, and what is not wanted ends. So this has to be quick, and imports little.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..bare import processors
 from ..exceptions import ConfigurationError
 from ..local.far_walk import FarWalk, foreseen
 from ..local.state import default_directory
-from ..local.state_file import walk_noted
+from ..local.state_file import state_stamp, walk_noted
 from ..media_setting import MediaEntry
 from ..s3.sending_process import SendingProcess
 
@@ -28,7 +28,7 @@ class HeadStart:
     """What is under way."""
 
     walk: FarWalk | None = None
-    sending: SendingProcess | None = None
+    standby: SendingProcess | None = None
 
 
 NONE = HeadStart()
@@ -40,34 +40,40 @@ class Settings(Protocol):
     @property
     def media(self) -> Sequence[MediaEntry]: ...
     @property
+    def media_storage(self) -> str: ...
+    @property
     def state_dir(self) -> Path | None: ...
+    @property
+    def engine(self) -> str: ...
     def media_directory(self) -> Path: ...
 
 
 @contextlib.contextmanager
-def head_start(settings: Settings, source: str | None, *, sends: bool) -> Iterator[HeadStart]:
-    """Gives what a push of this whole folder will need, until the context ends.
+def head_start(settings: Settings, *, alias: str | None, source: str | None, sends: bool) -> Iterator[HeadStart]:
+    """Gives what a push of this whole folder to this alias will need, until the context ends.
 
-    `sends`: whether what has to be sent may go through a sending process.
+    `sends`: whether what has to be sent may go through a sending process. There is no head start for the several
+    folders of `S3SYNC["MEDIA"]`.
     """
-    begun = _begun(settings, source, sends) if processors() > 1 else NONE
+    begun = NONE
+    if processors() > 1:
+        with contextlib.suppress(ConfigurationError, OSError, ValueError):  # of which the run tells
+            begun = _begun(settings, alias, source, sends)
     try:
         yield begun
     finally:
-        for each in (begun.walk, begun.sending):
+        for each in (begun.walk, begun.standby):
             if each is not None:
                 each.close()
 
 
-def _begun(settings: Settings, source: str | None, sends: bool) -> HeadStart:
-    with contextlib.suppress(ConfigurationError, OSError, ValueError):  # of which the run tells
-        directory = settings.state_dir or default_directory()
-        if settings.media or directory is None:
-            return NONE
-        root = os.path.realpath(source or settings.media_directory())
-        noted = walk_noted(directory, root)
-        if noted is None:
-            return HeadStart(sending=SendingProcess()) if sends else NONE
-        errand = foreseen(root, noted)
-        return NONE if errand is None else HeadStart(walk=FarWalk(errand))
-    return NONE
+def _begun(settings: Settings, alias: str | None, source: str | None, sends: bool) -> HeadStart:
+    directory = settings.state_dir or default_directory()
+    if settings.media or directory is None:
+        return NONE
+    root, state = os.path.realpath(source or settings.media_directory()), state_stamp(directory)
+    note = walk_noted(directory, root, alias or settings.media_storage)
+    if note is None:
+        return HeadStart(standby=SendingProcess()) if sends and settings.engine != "boto3" else NONE
+    errand = foreseen(root, note, state)
+    return NONE if errand is None else HeadStart(walk=FarWalk(errand))

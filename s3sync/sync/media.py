@@ -109,7 +109,7 @@ def _push(
     push = FolderPush(
         run=run, source=directory, target=target, state_dir=state_dir, intent=settings.intent_for(alias),
         foreign=foreign_names(target, settings.storages), site=urlsplit(settings.site_origin or "").hostname,
-        begun=begun.walk, standby=begun.sending,
+        far_walk=begun.walk, standby=begun.standby,
     )  # fmt: skip
     with push.stack:
         push.connect()

@@ -30,8 +30,8 @@ from s3sync.local.walker import Errand
 from tests.strategies import file_system_names, trees
 from tests.unit.test_walk import fill
 
-LARGE = 8000
-"""Files whose names fill all that lies between the two processes."""
+LARGE = 21_000
+"""Files whose names fill all that lies between the two processes, and all that the other one keeps."""
 
 
 class Elsewhere(Walk):
@@ -191,10 +191,10 @@ def test_without_another_process(root: Path, monkeypatch: pytest.MonkeyPatch, wh
 
 @pytest.fixture
 def large(root: Path) -> Path:
-    for number in range(LARGE // 100):
-        (root / f"folder-{number:04}").mkdir()
-        for other in range(100):
-            (root / f"folder-{number:04}" / f"{'file' * 20}-{other:04}").touch()
+    for number in range(LARGE // 700):
+        (root / f"{number:02}").mkdir()
+        for other in range(700):
+            (root / f"{number:02}" / f"{'file' * 55}-{other:04}").touch()
     return root
 
 
@@ -306,19 +306,43 @@ def test_a_head_start_that_fails(root: Path) -> None:
         assert [f"{root}/later/b"] == paths(far.stretches(walk_of(root / "later")))
 
 
-def test_a_head_start_goes_so_far(root: Path) -> None:
-    """Of a very large folder, only the first part is walked and kept in memory until somebody asks."""
-    for number in range(30):
-        (root / f"{number:02}").mkdir()
-        for other in range(700):
-            (root / f"{number:02}" / f"{'name' * 55}-{other:04}").touch()
+@pytest.mark.parametrize("has_head_start", [True, False])
+def test_it_goes_so_far(large: Path, has_head_start: bool) -> None:
+    """Of a very large folder, only a part is walked and kept in memory until somebody asks, or reads."""
+    with contextlib.closing(FarWalk(Errand.of(walk_of(large), None) if has_head_start else None)) as far:
+        if has_head_start:
+            wait_until_it_waits(far)
+        stretches = far.stretches(walk_of(large))
+        found = [] if has_head_start else paths([next(stretches)])
+        if not has_head_start:
+            wait_until_it_waits(far)
+        fill(large, "00/x", "29/x")
+        found += paths(stretches)
+
+    assert LARGE + 1 == len(found)
+    assert f"{large}/29/x" in found
+
+
+def test_what_is_held_is_bounded_too(root: Path) -> None:
+    """Names with backslashes, which have no place in the order, are as many as there are."""
+    for number in range(LARGE):
+        (root / f"{'file' * 55}\\{number:05}").touch()
     with contextlib.closing(FarWalk(Errand.of(walk_of(root), None))) as far:
         wait_until_it_waits(far)
-        fill(root, "00/x", "29/x")
-        found = paths(far.stretches(walk_of(root)))
+        held: list[Entry] = []
+        walk = Elsewhere(root=str(root), hold=held.append, is_regular=is_plain, scope=Scope(ignore=("x",)))
+        assert [] == list(far.stretches(walk))
 
-    assert 30 * 700 + 1 == len(found)
-    assert f"{root}/29/x" in found
+    assert LARGE == len(held)
+
+
+def test_another_run_was_there(root: Path) -> None:
+    """What it has sent, after this walk had begun, would else pass for an object without a file."""
+    fill(root, "a")
+    with contextlib.closing(FarWalk(Errand.of(walk_of(root), None, (1, 4096, 5)))) as far:
+        wait_until_it_waits(far)
+        fill(root, "b")
+        assert [f"{root}/a", f"{root}/b"] == paths(far.stretches(walk_of(root), None, (1, 4096, 6)))
 
 
 @pytest.mark.parametrize("place", [None, Place("file:///x?mode=ro", "media/", 1, 2, 3)])

@@ -10,29 +10,10 @@ from ...conf import conf
 from ...core.comparison import Compare
 from ...core.plan import DeleteLimit
 from ...exceptions import ConfigurationError
-from ...sync.head_start import HeadStart, head_start
+from ...sync.head_start import HeadStart
 from ..base import SyncCommand
 from ..options import add_shared_options, delete_limit, duration, path, push_options
-
-_APART = (
-    ("no_clobber", "overwrite_newer", ""),
-    ("files_from", "delete", "only a whole walk shows which files are gone"),
-    ("files_from", "check_metadata", "that is a question about every object"),
-    ("files_from", "fix_metadata", "that is a question about every object"),
-    ("files_from", "verify", "it lists everything"),
-)
-"""Options that exclude each other, and why."""
-_SENT_HERE = ("dry_run", "check", "bwlimit", "max_rps")
-"""With these, no other process sends."""
-
-
-def contradiction(options: dict[str, Any]) -> str | None:
-    """Which options exclude each other; None where all is well."""
-    for one, other, why in _APART:
-        if options[one] and options[other]:
-            both = " and ".join(f"--{name.replace('_', '-')}" for name in (one, other))
-            return f"{both} exclude each other" + (f": {why}" if why else "")
-    return "--null goes with --files-from" if options["null"] and not options["files_from"] else None
+from ..pushing import begun, contradiction
 
 
 class Command(SyncCommand):
@@ -71,14 +52,10 @@ class Command(SyncCommand):
             self.usage_error(wrong)
         if options["files_from"] and self._are_several(options):
             self.usage_error("--files-from is about one entry of S3SYNC['MEDIA']: add --storage or --source")
-        if options["files_from"] or options["prefix"]:
-            self._push(options, HeadStart())
-            return
-        sent_here = options["engine"] == "boto3" or any(options[name] for name in _SENT_HERE)
-        with head_start(conf, options["source"], sends=not sent_here) as begun:
-            self._push(options, begun)
+        with begun(options) as head_start:
+            self._push(options, head_start)
 
-    def _push(self, options: dict[str, Any], begun: HeadStart) -> None:
+    def _push(self, options: dict[str, Any], head_start: HeadStart) -> None:
         from ...sync.media import push_media
 
         wishes = push_options(
@@ -88,5 +65,5 @@ class Command(SyncCommand):
             files_from=options["files_from"], null=options["null"], normalize=options["normalize"],
         )  # fmt: skip
         self.run_and_show(options, lambda run: push_media(
-            run, conf, alias=options["storage"], source=options["source"], lock=options["lock"], begun=begun
+            run, conf, alias=options["storage"], source=options["source"], lock=options["lock"], begun=head_start
         ), wishes)  # fmt: skip
