@@ -32,6 +32,8 @@ class HeadStart:
 
 
 NONE = HeadStart()
+_MANY = 64
+"""Entries of a folder without others; the first process sends as many before another one is worth its start."""
 
 
 class Settings(Protocol):
@@ -74,6 +76,12 @@ def _begun(settings: Settings, alias: str | None, source: str | None, sends: boo
     root, state = os.path.realpath(source or settings.media_directory()), state_stamp(directory)
     note = walk_noted(directory, root, alias or settings.media_storage)
     if note is None:
-        return HeadStart(standby=SendingProcess()) if sends and settings.engine != "boto3" else NONE
+        wanted = sends and settings.engine != "boto3" and _may_hold_many(root)
+        return HeadStart(standby=SendingProcess()) if wanted else NONE
     errand = foreseen(root, note, state)
     return NONE if errand is None else HeadStart(walk=FarWalk(errand))
+
+
+def _may_hold_many(root: str) -> bool:
+    with os.scandir(root) as entries:
+        return any(number >= _MANY or entry.is_dir() for number, entry in enumerate(entries, 1))
