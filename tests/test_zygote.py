@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,28 @@ def test_signals(nowhere: Project) -> None:
         assert (-number, -number) == (process.poll(), process.wait(1))
         process.kill()
         assert not Path(f"/proc/{process.pid}").exists()
+
+
+def test_signalled_while_another_thread_waits(nowhere: Project) -> None:
+    """A proxy's thread ends a process for whose end the test waits: neither takes the descriptors from the other."""
+    (nowhere.root / "manage.py").write_text("print(1, flush=True)")
+
+    def signal_it(process: zygote.Forked, failed: list[Exception]) -> None:
+        try:
+            while process.returncode is None:
+                process.send_signal(signal.SIGCONT)
+        except Exception as error:  # noqa: BLE001  the test tells of it
+            failed.append(error)
+
+    for _ in range(30):
+        process, failed = nowhere.start(), []  # type: ignore[var-annotated]
+        assert isinstance(process, zygote.Forked)
+        thread = threading.Thread(target=signal_it, args=(process, failed))
+        with process:
+            thread.start()
+            assert (b"1\n", b"") == process.communicate(timeout=30)
+            thread.join()
+        assert (0, []) == (process.returncode, failed)
 
 
 def test_several_at_a_time(nowhere: Project) -> None:

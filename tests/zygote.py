@@ -82,29 +82,38 @@ class Forked:
         self.stdin, self.stdout, self.stderr = streams
         self._wire = wire
         self._pidfd = pidfd
+        self._waiting, self._ending = threading.Lock(), threading.Lock()
         self._said: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
 
     def poll(self) -> int | None:
-        """The exit code, if it has ended."""
+        """The exit code, if it has ended, as far as anybody who waits has been told."""
         try:
             return self.wait(0)
         except subprocess.TimeoutExpired:
             return None
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for its end; the exit code, or the negative number of the signal that ended it."""
-        if self.returncode is None:
-            self._wire.settimeout(None if timeout is None else max(timeout, 0))
-            try:
-                status = self._wire.recv(64)
-            except (BlockingIOError, TimeoutError):
-                raise subprocess.TimeoutExpired(self.args, timeout or 0) from None
-            if not status:
-                raise RuntimeError(TOO_LATE)
-            self._wire.close()
-            os.close(self._pidfd)
+        """Wait for its end; the exit code, or the negative number of the signal that ended it. For any thread."""
+        end = None if timeout is None else time.monotonic() + timeout
+        if not self._waiting.acquire(timeout=-1 if timeout is None else max(timeout, 0)):
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        try:
+            if self.returncode is None:
+                self._wire.settimeout(None if end is None else max(end - time.monotonic(), 0))
+                self._note(self._wire.recv(64))
+            return self.returncode  # type: ignore[return-value]
+        except (BlockingIOError, TimeoutError):
+            raise subprocess.TimeoutExpired(self.args, timeout or 0) from None
+        finally:
+            self._waiting.release()
+
+    def _note(self, status: bytes) -> None:
+        if not status:
+            raise RuntimeError(TOO_LATE)
+        self._wire.close()
+        with self._ending:
             self.returncode = os.waitstatus_to_exitcode(int(status))
-        return self.returncode
+            os.close(self._pidfd)
 
     def communicate(self, *, timeout: float | None = None) -> tuple[bytes | None, bytes | None]:
         """What it writes until its end. After TimeoutExpired one may ask again, and nothing is lost."""
@@ -131,9 +140,10 @@ class Forked:
         return stdout, stderr
 
     def send_signal(self, number: int) -> None:
-        """Send a signal, unless it has ended."""
-        if self.poll() is None:
-            with suppress(ProcessLookupError):  # it has ended since
+        """Send a signal, unless it has ended. For any thread, also while another one waits."""
+        self.poll()
+        with self._ending, suppress(ProcessLookupError):  # it has ended, and nobody has been told
+            if self.returncode is None:
                 signal.pidfd_send_signal(self._pidfd, number)
 
     def terminate(self) -> None:
