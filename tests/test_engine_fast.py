@@ -110,7 +110,7 @@ def running(client: Any, bucket: str = "b-1", **how: Any) -> Iterator[Harness]:
     finally:
         harness.engine.close()
     assert not harness.engine._near.thread.is_alive()
-    assert harness.engine._far is None or harness.engine._far._process.poll() is not None
+    assert harness.engine._far is None or harness.engine._far._sending.process.poll() is not None
     assert threading.current_thread() not in harness.threads
 
 
@@ -725,12 +725,12 @@ def test_a_process_that_is_killed_takes_nothing_with_it(lane: str, when: str) ->
         if when == "at work":
             harness.submit(*(put_of(str(number)) for number in range(20)))
             assert started.wait(20)
-            harness.engine._far._process.kill()
+            harness.engine._far._sending.process.kill()
             assert codes(harness.results(20)) == ["broken"] * 20
         else:
             harness.engine._share, harness.engine._until_far = 0, 0
             harness.engine._start_far()
-            harness.engine._far._process.kill()
+            harness.engine._far._sending.process.kill()
             awaited(lambda: harness.engine._far.gone)
         release.set()
         before = len(harness.completions)
@@ -752,7 +752,7 @@ def test_who_is_left_alone_has_all_connections_again(lane: str) -> None:
         awaited(lambda: far.ready)
         assert ["stored"] == codes(harness.send_more(put_of("a")))
         assert (1, 2) == (far.requests, pace.limit)
-        far._process.kill()
+        far._sending.process.kill()
         awaited(lambda: far.gone and far.ended)
         assert {"stored"} == set(codes(harness.send_more(*(put_of(f"b/{number}") for number in range(30)))))
         assert pace.limit == 8
@@ -824,7 +824,7 @@ def test_the_end_is_told_though_others_hold_the_socket(lane: str) -> None:
         copy = os.dup(far._frames.socket.fileno())
         try:
             harness.engine.close()
-            assert 0 == far._process.returncode
+            assert 0 == far._sending.process.returncode
         finally:
             os.close(copy)
 
@@ -859,7 +859,7 @@ def test_a_process_that_is_held_up(lane: str) -> None:
             harness._go_far()
         finally:
             socket.setdefaulttimeout(None)
-        process = harness.engine._far._process
+        process = harness.engine._far._sending.process
         process.send_signal(signal.SIGSTOP)
         harness.submit(*(put_of(str(number), b"x" * 1024 * 1024) for number in range(3)))
         time.sleep(0.6)
@@ -919,10 +919,10 @@ def test_the_process_ends_with_the_one_that_asked_for_it(lane: str) -> None:
         harness.send(put_of("a"))
         far = harness.engine._far
         for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            far._process.send_signal(each)
+            far._sending.process.send_signal(each)
         assert codes(harness.send_more(put_of("b"))) == ["stored"]
         far._frames.socket.shutdown(socket.SHUT_RDWR)  # as the kernel does for a process that has been killed
-        assert far._process.wait(20) == 0
+        assert far._sending.process.wait(20) == 0
 
 
 @pytest.mark.parametrize("has_ended", [False, True])
@@ -960,7 +960,7 @@ from tests.test_engine_fast import Harness, client_for, put_of
 Harness.far = True
 harness = Harness(client_for(sys.argv[1]), "b-1")
 harness.send(put_of("a"))
-print(harness.engine._far._process.pid, flush=True)
+print(harness.engine._far._sending.process.pid, flush=True)
 if os.fork():
     os.kill(os.getpid(), signal.SIGKILL)
 os.close(1)

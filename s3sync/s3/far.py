@@ -74,14 +74,13 @@ class Far(Lane):
             self._wake_read, self._wake = (undo.enter_context(end) for end in socket.socketpair())
             self._wake_read.setblocking(True)  # whatever `socket.setdefaulttimeout` says
             self._wake.setblocking(False)
-            found = standby if standby is not None and not standby.ended else SendingProcess()
-            undo.callback(found.close)
-            self._process, ours = found.process, found.socket
-            self._frames = sender.Frames(ours)
+            self._sending = standby if standby is not None and not standby.ended else SendingProcess()
+            undo.callback(self._sending.close)
+            self._frames = sender.Frames(self._sending.socket)
             self._frames.send("setup", (origin.plain, start, ceiling))
             # Not select(), which knows no descriptor above 1,023: a web server's process may have many.
             self._selector = undo.enter_context(selectors.DefaultSelector())
-            for end in (ours, self._wake_read):
+            for end in (self._sending.socket, self._wake_read):
                 self._selector.register(end, selectors.EVENT_READ)
             self._thread = threading.Thread(target=self._run, name="s3sync-far", daemon=True)
             self._thread.start()
@@ -94,7 +93,7 @@ class Far(Lane):
     @property
     def ended(self) -> bool:
         """Whether the process, and so every connection of its, is no more."""
-        return self._process.poll() is not None
+        return self._sending.ended
 
     def submit(self, put: Put, template: Template, quoted: bool) -> None:
         job = self._job(put, template, quoted)
@@ -112,9 +111,7 @@ class Far(Lane):
         self._closing = True
         self._wake_up()
         self._thread.join(_LONGEST_GOODBYE)
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
+        self._sending.close()
         self._close_wake()
 
     def _wake_up(self) -> None:
@@ -139,7 +136,7 @@ class Far(Lane):
             self._frames.close()
             self._give_back("cancelled" if self._closing else "broken")
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_LONGEST_GOODBYE / 2)
+                self._sending.process.wait(_LONGEST_GOODBYE / 2)
 
     def _pass_on(self) -> None:
         """Sends what is here: first orders, then jobs in batches."""

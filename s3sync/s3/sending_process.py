@@ -34,7 +34,7 @@ class SendingProcess:
         return self.process.poll() is not None
 
     def close(self) -> None:
-        """Ends it."""
-        self.socket.close()
+        """Ends it, if it has not ended by itself."""
         self.process.kill()
         self.process.wait()
+        self.socket.close()
