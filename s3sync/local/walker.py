@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 from ..child import leave_signals_to_parent
 from ..core.columns import Files
 from ..core.plan import Entry
+from ..garbage import look_rarely, spare_what_is_here
 from .settled import Place, Settled, Stamp
 from .walk import Walk
 
@@ -82,8 +83,7 @@ class _Answers:
         self._foreseen: Errand | None = None
 
     def keep(self, foreseen: Errand | None) -> None:
-        """Forgets what was said. What is said from now on is kept until somebody asks for that errand, if there is
-        one."""
+        """Forgets what was said. From now on, all is kept until somebody asks for that errand, if there is one."""
         self._foreseen = foreseen
         self._parts, self._rest, self._size = [], memoryview(b""), 0
 
@@ -107,7 +107,7 @@ class _Answers:
         """Until somebody asks for what was foreseen. Raises _Other if something else is asked for."""
         if self._foreseen is None:
             return
-        errand = next_message()
+        errand = _next_message()
         if errand != self._foreseen:
             raise _Other(errand)
         self._foreseen = None
@@ -153,17 +153,19 @@ def message(content: Any) -> bytes:
 def main(parent: int) -> None:
     """The whole process, which that one has started."""
     leave_signals_to_parent()
+    look_rarely()
+    spare_what_is_here()
     # Not by a timer's signal: there are file systems which answer every call with EINTR then.
     _thread.start_new_thread(_end_with, (parent,))
     with contextlib.suppress(OSError, EOFError):  # nobody is there
-        its_encoding, foreseen = next_message()
+        its_encoding, foreseen = _next_message()
         if its_encoding == encoding():  # or else names would not be the same here and there
             _serve(foreseen, _Answers(sys.stdout.fileno()))
     os._exit(0)
 
 
 def _serve(foreseen: Errand | None, answers: _Answers) -> None:
-    errand = foreseen or next_message()
+    errand = foreseen or _next_message()
     answers.keep(foreseen)
     while True:
         try:
@@ -175,14 +177,14 @@ def _serve(foreseen: Errand | None, answers: _Answers) -> None:
             if not answers.is_kept:
                 answers.say(BROKEN, f"{type(error).__name__}: {error}")
                 break
-            errand = next_message()  # by then there is somebody to tell, if it is met again
+            errand = _next_message()  # by then there is somebody to tell, if it is met again
         else:
             break
         answers.keep(None)
     answers.flush()
 
 
-def next_message() -> Any:
+def _next_message() -> Any:
     """What the other end says. Raises EOFError when it has gone."""
     return pickle.loads(_read(int.from_bytes(_read(LENGTH), "big")))
 

@@ -5,7 +5,6 @@ The modules here import what works on S3 when it is needed: a `collectstatic` of
 
 from __future__ import annotations
 
-import gc
 import secrets
 import sys
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from .. import __version__
 from ..core.events import Failure
 from ..core.report import NOT_STARTED, Report, TargetFacts
 from ..exceptions import ConfigurationError, S3SyncError
+from ..garbage import look_rarely, spare_what_is_here
 from ..signals import signals_noted
 from .measuring import measure
 
@@ -47,6 +47,11 @@ class Reporting:
             self.stderr.write(f"error: {message}")
             sys.exit(2)
         raise CommandError(message, returncode=2)
+
+    def look_for_garbage_rarely(self) -> None:
+        """Python is about to import much. A process that lives for more than this command goes on as it was."""
+        if self._called_from_command_line:
+            look_rarely()
 
     def new_report(self, **facts: Any) -> Report:
         """The report of a run that is about to begin."""
@@ -82,9 +87,9 @@ class Reporting:
         run = Run(
             wishes, report, console, interrupted=lambda: signals[0] if signals else None,
             details=console.wants_details, wants_uploads=console.wants_uploads,
-            # What Django and boto3 have made so far stays to the end of this process: looking through it for garbage
-            # again and again, as names come and go, costs an eighth of a push. A caller in a longer life is left alone.
-            ready=gc.freeze if self._called_from_command_line else lambda: None,
+            # Looking through what Django and boto3 have made, again and again as names come and go, would cost an
+            # eighth of a push. A caller in a longer life is left alone.
+            ready=spare_what_is_here if self._called_from_command_line else lambda: None,
             target_began=console.began, target_ended=console.ended,
         )  # fmt: skip
         defect: Exception | None = None
@@ -146,6 +151,10 @@ class SyncCommand(Reporting, BaseCommand):
 
     # A cron job has no use for the checks of the whole project; what this command needs, it finds out itself.
     requires_system_checks: list[str] = []  # noqa: RUF012  as Django declares it
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        self.look_for_garbage_rarely()
+        return super().execute(*args, **options)
 
 
 def stream_of(wrapper: Any) -> IO[str]:

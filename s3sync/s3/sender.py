@@ -19,6 +19,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ..child import leave_signals_to_parent
+from ..garbage import look_rarely, spare_what_is_here
 from .origin import Origin
 from .pace import Pace
 from .reactor import READ, WRITE, Reactor
@@ -231,4 +232,6 @@ def _end_without(parent: int) -> None:
 def main(number: int, parent: int) -> None:
     """The whole process. `number` is the descriptor of its end of the socket, `parent` who has started it."""
     leave_signals_to_parent()
+    look_rarely()
+    spare_what_is_here()
     Sender(socket.socket(fileno=number), parent).run()
