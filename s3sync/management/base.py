@@ -18,7 +18,7 @@ from .. import __version__
 from ..core.events import Failure
 from ..core.report import NOT_STARTED, Report, TargetFacts
 from ..exceptions import ConfigurationError, S3SyncError
-from ..garbage import look_rarely, spare_what_is_here
+from ..garbage import look_as_usual, look_rarely, spare_what_is_here
 from ..signals import signals_noted
 from .measuring import measure
 
@@ -48,10 +48,20 @@ class Reporting:
             sys.exit(2)
         raise CommandError(message, returncode=2)
 
-    def look_for_garbage_rarely(self) -> None:
-        """Python is about to import much. A process that lives for more than this command goes on as it was."""
+    def begin(self) -> None:
+        """While this command imports what it needs, garbage is looked for rarely: there is hardly any.
+
+        A process that lives for more than this command goes on as it was.
+        """
         if self._called_from_command_line:
             look_rarely()
+
+    def _ready(self) -> None:
+        # Looking through what Django and boto3 have made, again and again as names come and go, would cost an eighth
+        # of a push.
+        if self._called_from_command_line:
+            spare_what_is_here()
+            look_as_usual()
 
     def new_report(self, **facts: Any) -> Report:
         """The report of a run that is about to begin."""
@@ -87,10 +97,7 @@ class Reporting:
         run = Run(
             wishes, report, console, interrupted=lambda: signals[0] if signals else None,
             details=console.wants_details, wants_uploads=console.wants_uploads,
-            # Looking through what Django and boto3 have made, again and again as names come and go, would cost an
-            # eighth of a push. A caller in a longer life is left alone.
-            ready=spare_what_is_here if self._called_from_command_line else lambda: None,
-            target_began=console.began, target_ended=console.ended,
+            ready=self._ready, target_began=console.began, target_ended=console.ended,
         )  # fmt: skip
         defect: Exception | None = None
         with signals_noted(signals.append):
@@ -153,7 +160,7 @@ class SyncCommand(Reporting, BaseCommand):
     requires_system_checks: list[str] = []  # noqa: RUF012  as Django declares it
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        self.look_for_garbage_rarely()
+        self.begin()
         return super().execute(*args, **options)
 
 

@@ -53,7 +53,7 @@ class Command(ChecksLater, Reporting, DjangoCommand):
         return super().handle(**options)
 
     def _collect_to_s3(self, options: dict[str, Any], problem: S3SyncError | None) -> None:
-        self.look_for_garbage_rarely()
+        self.begin()
         self.check_options(options)
         if wrong := contradiction(options):
             self.usage_error(wrong)
