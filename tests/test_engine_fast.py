@@ -925,6 +925,47 @@ def test_the_process_ends_with_the_one_that_asked_for_it(lane: str) -> None:
         assert far._sending.process.wait(20) == 0
 
 
+@pytest.mark.parametrize("size", [10, 50_000])
+def test_the_other_process_gets_no_more_than_it_can_send(lane: str, size: int) -> None:
+    """The rest waits here, where it is in memory anyhow; all of it goes in the end."""
+    if lane == "near":
+        pytest.skip("there is no other process")
+    release = threading.Event()
+
+    def script(talk: Talk) -> None:
+        while talk.read():
+            release.wait(20)
+            talk.say(OK)
+
+    with scripted(script) as server, running(client_for(server.url), start=2, ceiling=2) as harness:
+        harness.engine.prepare(PLAIN, ("a",))
+        harness._go_far()
+        harness.submit(*(put_of(str(number), b"x" * size) for number in range(1000)))
+        far = harness.engine._far
+        awaited(lambda: far._there == 2 + 128)
+        time.sleep(0.1)
+        assert 2 + 128 == far._there
+        release.set()
+        assert {"stored"} == set(codes(harness.results(1000)))
+        assert 0 == far._there
+
+
+def test_what_waits_for_a_process_that_has_gone_is_not_kept(lane: str) -> None:
+    """Others see to it, and bodies are large."""
+    if lane == "near":
+        pytest.skip("there is none")
+    with scripted(lambda talk: None) as server, running(client_for(server.url)) as harness:
+        harness.engine.prepare(PLAIN, ("a",))
+        harness._go_far()
+        far = harness.engine._far
+        far._sending.process.send_signal(signal.SIGSTOP)
+        harness.submit(*(put_of(str(number)) for number in range(500)))
+        assert len(far._outbox) > 300
+        far._sending.process.kill()
+        assert ["broken"] * 500 == codes(harness.results(500))
+        awaited(lambda: not far._outbox)
+
+
 @pytest.mark.parametrize("has_ended", [False, True])
 def test_a_process_that_stands_by(lane: str, has_ended: bool) -> None:
     """It is used from the first objects on; where it has ended meanwhile, a few objects need none."""

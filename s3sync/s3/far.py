@@ -32,6 +32,9 @@ single object would cost more than the object."""
 _HELD = 0.005
 """Seconds after which it is asked again whether jobs may go."""
 _LONGEST_GOODBYE = 10.0
+_AHEAD = 128
+"""Objects that the other process gets beyond one for each connection: enough for the time in which it tells of some and
+gets others. More of them would only take memory, and push out of the processor's caches what is needed next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,10 @@ class Far(Lane):
         self._second = 0
         self._hungry = True
         self._closing = self._held = False
+        self._there = 0
+        """Objects that the other process has."""
+        self._connections = start
+        """That it has, as it has last told; until then, as many as it begins with."""
         with contextlib.ExitStack() as undo:
             self._wake_read, self._wake = (undo.enter_context(end) for end in socket.socketpair())
             self._wake_read.setblocking(True)  # whatever `socket.setdefaulttimeout` says
@@ -146,20 +153,23 @@ class Far(Lane):
                 while self._outbox:  # in place, as another thread may be adding to it
                     self._tell([(self._outbox.popleft()[0], "cancelled", "", None, None)])
             self._frames.send(order, None)
-        self._held = bool(self._outbox) and not (self.ready and self._may_send())
-        if self._held:
-            return
-        while self._outbox:
+        while self._outbox and (room := self._room()) > 0:
             self._renew()
             batch: list[Any] = []
             bodies: list[bytes] = []
             size = 0
-            while self._outbox and size < _BATCH_BYTES:
+            while self._outbox and size < _BATCH_BYTES and len(batch) < room:
                 number, template, *others, body = self._outbox.popleft()
                 size += len(body)
                 batch.append((number, self._number_of(template), *others))
                 bodies.append(body)
             self._frames.send("jobs", batch, bodies)
+            self._there += len(batch)
+
+    def _room(self) -> int:
+        """For so many objects, now. Where there is none as many are there, the next that is told makes some."""
+        self._held = not (self.ready and self._may_send())
+        return 0 if self._held else self._connections + _AHEAD - self._there
 
     def _number_of(self, template: Template) -> int:
         """What stands for a template; the first time, the template goes before."""
@@ -188,9 +198,7 @@ class Far(Lane):
         """Waits for answers, or for something to send; naps in between, so that there is a batch of either."""
         if not self._outbox and not self._orders:
             self._hungry = True
-        waits_long = self._hungry and not self._outbox and not self._orders
-        patience = None if waits_long else _HELD if self._held else 0.0
-        readable = [key.fileobj for key, _ in self._selector.select(patience)]
+        readable = [key.fileobj for key, _ in self._selector.select(self._patience())]
         self._hungry = False
         if self._wake_read in readable:
             self._wake_read.recv(4096)
@@ -199,18 +207,30 @@ class Far(Lane):
                 self._hear(kind, payload)
         time.sleep(_NAP)
 
+    def _patience(self) -> float | None:
+        """Seconds after which it has to look by itself; None where what it waits for will wake it."""
+        if self._orders:
+            return 0.0
+        if not self._outbox:
+            return None if self._hungry else 0.0
+        if self._room() > 0:
+            return 0.0
+        return _HELD if self._held else None
+
     def _hear(self, kind: str, payload: Any) -> None:
         if kind == "ready":
             self.ready = True
         elif kind == "told":
-            results, self.requests, degraded, error = payload
+            results, self.requests, self._connections, degraded, error = payload
+            self._there -= len(results)
             if error is not None:
                 logger.error("The fast engine gives up after an unexpected error.\n%s", error)
             self._degraded = self._degraded or degraded
             self._tell(results)
 
     def _give_back(self, code: str) -> None:
-        """Hands over all that is under way."""
+        """Hands over all that is under way. To be called once this lane has gone."""
+        self._outbox.clear()  # or else it would keep bodies that others see to
         self._tell([(number, code, "", None, None) for number in list(self._puts)])
 
     def _close_wake(self) -> None:

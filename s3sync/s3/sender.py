@@ -194,7 +194,8 @@ class Sender:
         results, self._results = self._results, []
         error, self._send.error = self._send.error, None
         if results or error:
-            self._say("told", (results, self._send.requests, self._send.degraded, error))
+            send = self._send
+            self._say("told", (results, send.requests, send.pool.live, send.degraded, error))
 
     def _say(self, kind: str, payload: Any) -> None:
         self._unsent.append(memoryview(framed(kind, payload)))
