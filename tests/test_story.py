@@ -129,9 +129,12 @@ class Move:
             self.front.deploy()
 
     def carry_out(self, scene: Scene) -> None:
-        """Commands; each has to end well."""
+        """Commands; each has to end well. What a visitor uploads at this moment, --check may name: once or twice."""
         for command in scene.commands:
-            result = self.project.run(*(part.replace("/srv/acme", str(self.project.root)) for part in command))
+            for _ in range(3):
+                result = self.project.run(*(part.replace("/srv/acme", str(self.project.root)) for part in command))
+                if result.code != 3 or "--check" not in command:
+                    break
             assert 0 == result.code, (command, result)
 
 
