@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from s3sync.s3.calls import CallCounter
 from s3sync.s3.conditions import Conditions, Enforcement, KeyedHooks
 from s3sync.s3.engine_boto3 import Boto3Engine
 from s3sync.s3.engine_fast import MOST_PARAMETERS, FastEngine
+from s3sync.s3.sending_process import SendingProcess
 from s3sync.s3.target import Target
 from s3sync.s3.transfer import Completion, Condition, Put, Refused, Stored, WriteParameters
 from s3sync.s3.uploader import Uploader
@@ -400,6 +401,29 @@ def test_objects_carry_their_md5(engine: str, server: Server, s3: Any, bucket: s
     for put in puts:
         assert {"by": "site", "s3sync-md5": put.md5} == s3.head_object(Bucket=bucket, Key=put.key)["Metadata"]
     assert {"by": "site"} == s3.head_object(Bucket=bucket, Key="plain")["Metadata"]
+
+
+@ON_MOTO
+def test_the_other_process_gets_ready_while_a_proof_is_under_way(proxy: Proxy, bucket: str) -> None:
+    """So it takes all that comes afterwards, and nobody makes connections for the few objects until it is there."""
+    first_seen = threading.Event()
+
+    def rule(request: Request) -> float | None:
+        if request.method == "PUT" and not first_seen.is_set():
+            first_seen.set()
+            until = time.monotonic() + 10
+            while not (engine._far and engine._far.ready) and time.monotonic() < until:
+                time.sleep(0.005)
+        return None
+
+    proxy.rule = rule
+    target, puts = target_of(proxy.server, bucket), [put_of(str(number), condition=Condition()) for number in range(50)]
+    with closing(SendingProcess()) as standby, uploading(target, Conditions(), standby=standby) as (uploader, send):
+        assert uploader.fast is not None
+        engine = uploader.fast
+        assert [Stored] * 50 == [type(each) for each in send(*puts)]
+        assert engine._far is not None
+        assert (49, 0) == (engine._far.requests, engine._near.loop.requests)
 
 
 @ON_MOTO

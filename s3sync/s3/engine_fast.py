@@ -120,6 +120,12 @@ class FastEngine:
             far.submit(put, template, self.quote_etags)
         return None
 
+    def get_ready(self, put: Put) -> None:
+        """Does what can be done before objects like this one are submitted; `put` may be another engine's."""
+        self._template(put.parameters, put.condition, (put.key,), put.carries_md5)
+        if self._far is None and self._until_far is not None and self._stands_by:
+            self._start_far()
+
     def cancel(self) -> None:
         """Hands over what is not on the wire; asked a second time, what is on the wire too."""
         self._near.cancel()
@@ -139,8 +145,7 @@ class FastEngine:
         far = self._far
         if far is None:
             self._until_far -= 1
-            stands_by = self._standby is not None and not self._standby.ended
-            if stands_by or (self._until_far < 0 and self._near.waiting >= BACKLOG):
+            if self._stands_by or (self._until_far < 0 and self._near.waiting >= BACKLOG):
                 self._start_far()
             return None
         if far.gone:
@@ -154,6 +159,10 @@ class FastEngine:
             self._is_shared = True
             self._near.retire(self._share)
         return far
+
+    @property
+    def _stands_by(self) -> bool:
+        return self._standby is not None and not self._standby.ended
 
     def _start_far(self) -> None:
         pace = self._near.loop.pace

@@ -99,6 +99,8 @@ class Uploader:
                 return
             self._proving = put
         self._route(put)
+        if put is self._proving and self.fast is not None:
+            self.fast.get_ready(put)  # while the server shows what it makes of conditions
 
     def settle(self, completion: Completion) -> Finished | None:
         """Takes what an engine delivered; None if the object goes on to the other engine."""
