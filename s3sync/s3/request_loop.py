@@ -181,7 +181,10 @@ class RequestLoop(ABC, Generic[Job, Outcome]):
 
     def _learn(self, code: str, answer: Connection, sent_at: float) -> None:
         if not code:
-            self.pace.succeeded(time.monotonic() if self.all_alike else None)
+            if self.all_alike:
+                self.pace.succeeded(time.monotonic(), sent_at)
+            else:
+                self.pace.succeeded()
             self._streak = ("", 0)
             return
         if answer.status in THROTTLED:
