@@ -58,6 +58,8 @@ class Page:
     """The number of its first object."""
     token: str | None
     start_after: str | None
+    by_botocore: bool
+    """Whether the client itself has asked for it."""
 
 
 Break = Callable[[Page, bytes], bytes | None]
@@ -138,7 +140,7 @@ class Canned:
         query = dict(parse_qsl(query_string, keep_blank_values=True))
         key = unquote(path[1:].partition("/")[2])
         if method == "GET" and not key and query.get("list-type") == "2":
-            return self._list(query)
+            return self._list(query, by_botocore="amz-sdk-invocation-id" in headers)
         digest = _swallow(stream, length, hashed="partNumber" not in query)
         with self._lock:
             if method == "PUT" and "if-none-match" in headers:
@@ -184,7 +186,7 @@ class Canned:
             return 200, b"", {"ETag": f'"{digest}"'}
         return (204, b"", {}) if method == "DELETE" else (404, _error("NoSuchKey"), {})
 
-    def _list(self, query: dict[str, str]) -> tuple[bytes, bool]:
+    def _list(self, query: dict[str, str], *, by_botocore: bool) -> tuple[bytes, bool]:
         token, after = query.get("continuation-token"), query.get("start-after")
         if token is not None and not token.startswith(f"t{self._expired}-"):
             self.asked["expired"] += 1
@@ -192,7 +194,7 @@ class Canned:
         start = int((token or "0").rpartition("-")[2])
         if after is not None and self.knows_start_after:
             start = self._number_after(after)
-        page = Page(start, token, after)
+        page = Page(start, token, after, by_botocore)
         with self._lock:
             self.pages.append(page)
         answer = _encoded(200, self._page(start, query), "GET")

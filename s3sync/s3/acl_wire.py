@@ -25,6 +25,7 @@ class AclTemplate(Template):
     """Writes the signed head of a GetObjectAcl of any key."""
 
     QUERY = "acl"
+    SIGNED_QUERY = "acl="
     NEEDED = frozenset({"x-amz-content-sha256", "x-amz-date"})
 
     def __init__(self, request: Captured, key: str) -> None:

@@ -44,7 +44,11 @@ class CallCounter:
         """Whether this thread is within `paused`."""
         return bool(getattr(self._local, "paused", False))
 
+    def sent(self, operation: str) -> None:
+        """Counts a request that went out without the client."""
+        with self._lock:
+            self.counts[operation] += 1
+
     def _count(self, event_name: str, **_: Any) -> None:
         if not (self._closed or self.is_paused):
-            with self._lock:
-                self.counts[event_name.rpartition(".")[2]] += 1
+            self.sent(event_name.rpartition(".")[2])

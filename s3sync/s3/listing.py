@@ -13,8 +13,10 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
 from ..core.objects import RemoteObject
+from .calls import CallCounter
 from .detached import with_session
 from .errors import trouble_of
+from .list_fast import FastPages
 from .objects import server_time, skew_of
 from .pages import Item, Listed, Page, parse_owned_page, parse_page
 from .ranges import FEWEST_MARKS, Marks, NotTaken, Ranges
@@ -42,10 +44,13 @@ class _Pages(Generic[Item]):
     _ALSO: Mapping[str, Any] = {}
     """Further arguments of each call."""
 
-    def __init__(self, client: Any, bucket: str, prefix: str) -> None:
+    def __init__(self, client: Any, bucket: str, prefix: str, calls: CallCounter | None = None) -> None:
+        """`calls`: further pages of a long listing may be asked for without the client, and are counted there."""
         self._tap = _Tap(client._endpoint.http_session)
         self._client = with_session(client, self._tap)
         self._bucket, self._prefix = bucket, prefix
+        self._arguments = {"Bucket": bucket, "Prefix": prefix, "EncodingType": "url", **self._ALSO}
+        self._fast = None if calls is None else FastPages(client, self._arguments, calls)
         self.skew = 0.0
         self._closed = threading.Event()
         self._first: Page[Item] | None = None
@@ -151,6 +156,8 @@ class _Pages(Generic[Item]):
                 self._check(page)
                 return page
             except (ElementTree.ParseError, ValueError, KeyError) as error:
+                if self._fast is not None:
+                    self._fast.decline(f"{error}")
                 if not left:
                     raise BrokenListing(f"the listing of {self._bucket} could not be read: {error}") from error
             except ClientError as error:
@@ -169,8 +176,9 @@ class _Pages(Generic[Item]):
             raise ValueError(f"it holds {strange!r}, but {self._prefix!r} was asked for")
 
     def _list(self, place: Mapping[str, str]) -> bytes:
-        arguments = {"Bucket": self._bucket, "Prefix": self._prefix, "EncodingType": "url", **self._ALSO, **place}
-        self._note_clock(self._client.list_objects_v2(**arguments))
+        if place and self._fast is not None and (body := self._fast.body(place)) is not None:
+            return body
+        self._note_clock(self._client.list_objects_v2(**self._arguments, **place))
         return self._tap.body
 
     def _parse(self, body: bytes) -> Page[Item]:

@@ -115,18 +115,23 @@ class Template:
     """
 
     QUERY = ""
-    """What follows the `?` of the address; it names a sub-resource and has no value."""
+    """What follows the `?` of the address: a text to be filled twice."""
+    SIGNED_QUERY = ""
+    """The same in the canonical request's form, where names are sorted and each has a `=`."""
     NEEDED = frozenset({"content-length", "content-md5", "x-amz-date"})
     """Headers without which the request has another form than expected."""
 
-    def __init__(self, request: Captured, key: str, payload_sha256: str) -> None:
-        """`request` is botocore's for `key`; raises NotFast if it has a form that we don't write."""
+    def __init__(self, request: Captured, key: str, payload_sha256: str, query: str | None = None) -> None:
+        """`request` is botocore's for `key`, with `query` if that is not always `QUERY`.
+
+        Raises NotFast if it has a form that we don't write.
+        """
         headers = request.by_name()
         values = dict(headers)
         scope = _AUTHORIZATION.fullmatch(values.get("authorization", ""))
         if scope is None:
             raise NotFast("the request is not signed with Signature Version 4")
-        _refuse_other_forms(request, headers, key, self.QUERY, self.NEEDED)
+        _refuse_other_forms(request, headers, key, self.QUERY if query is None else query, self.NEEDED)
         self.url = request.url
         self.region, self.service, self._signed = scope["region"], scope["service"], scope["signed"]
         self.signs_payload = values.get("x-amz-content-sha256") != UNSIGNED
@@ -205,8 +210,7 @@ class Template:
         # Signed values are trimmed and their inner spaces folded; the wire carries them as they are.
         lines = "".join(f"{name}:{self._field(name, ' '.join(values[name].split()))}\n" for name in names)
         payload = "%%(sha)s" if self.signs_payload else UNSIGNED
-        query = f"{self.QUERY}=" if self.QUERY else ""
-        return f"{request.method}\n%%(path)s\n{query}\n{lines}\n{self._signed}\n{payload}"
+        return f"{request.method}\n%%(path)s\n{self.SIGNED_QUERY}\n{lines}\n{self._signed}\n{payload}"
 
     def _written(self, request: Captured) -> str:
         lines = [f"Host: {_escape(_escape(request.host))}\r\n"]

@@ -15,6 +15,7 @@ from ..core.scope import Scope
 from ..s3.acls import AclReader, ObjectAcl
 from ..s3.calls import CallCounter
 from ..s3.errors import REMOTE_ERRORS, hint_for, operation_of, trouble_of
+from ..s3.list_fast import may_go_fast
 from ..s3.listing import OwnedListing
 from ..s3.objects import head_object
 from ..s3.pages import Listed
@@ -231,7 +232,8 @@ class AliasVerification:
     def _listed(self) -> Iterator[Listed]:
         target, scope = self.target, self.extent.scope
         prefix = target.listing_prefix(scope.prefix)
-        for listed in ascending(OwnedListing(target.client, target.bucket, prefix)):
+        counted = self.calls if may_go_fast(target, self.extent.engine) else None
+        for listed in ascending(OwnedListing(target.client, target.bucket, prefix, counted)):
             inside = listed.key.startswith(self._root)
             if inside and scope.covers(target.name_of(listed.key)):
                 yield listed

@@ -16,6 +16,7 @@ from ..core.scope import HIDDEN, Scope
 from ..core.values import MISSING, SIZE, Expected, joined
 from ..local.ledger import Ledger
 from ..s3.calls import CallCounter
+from ..s3.list_fast import may_go_fast
 from ..s3.listing import Listing
 from .media_places import Place
 from .run import Run
@@ -48,7 +49,8 @@ class PlaceListing:
         """Tells whether the listing was read to its end. Raises what listing raises."""
         target = self.place.target
         calls = CallCounter(target.client)
-        listing = Listing(target.client, target.bucket, target.listing_prefix(self.scope.prefix))
+        prefix, counted = target.listing_prefix(self.scope.prefix), calls if may_go_fast(target) else None
+        listing = Listing(target.client, target.bucket, prefix, counted)
         try:
             listing.open()
             self._latest = time.time() + listing.skew - self.min_age

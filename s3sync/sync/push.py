@@ -27,6 +27,7 @@ from ..s3.calls import CallCounter
 from ..s3.conditions import Conditions
 from ..s3.errors import REMOTE_ERRORS, hint_for, operation_of, trouble_of
 from ..s3.limits import Limits, Throttle
+from ..s3.list_fast import may_go_fast
 from ..s3.listing import BrokenListing, Listing
 from ..s3.renewal import Renewal
 from ..s3.sending_process import SendingProcess
@@ -117,7 +118,8 @@ class Push(ABC):
         listing: Listing | NoListing = NoListing()
         if not self.is_unlisted:
             prefix = self.target.listing_prefix(self.run.options.prefix)
-            listing = Listing(self.target.client, self.target.bucket, prefix)
+            counted = calls if may_go_fast(self.target, self.run.options.engine) and not self.limits.any else None
+            listing = Listing(self.target.client, self.target.bucket, prefix, counted)
         try:
             with self.stack:
                 listing.open()
