@@ -267,9 +267,9 @@ def _encoded(status: int, body: bytes, method: str, **headers: str) -> bytes:
 
 def refusal(status: int, code: str) -> bytes:
     """An answer for `break_page`, whole."""
-    return _encoded(status, _error(code), "GET")
+    return _encoded(status, _error(code), "GET", Connection="close")
 
 
 def whole(body: bytes) -> bytes:
     """A 200 with this body, for `break_page`."""
-    return _encoded(200, body, "GET")
+    return _encoded(200, body, "GET", Connection="close")

@@ -448,7 +448,7 @@ def test_the_pace_rises_while_more_is_done(latency: float, most: float) -> None:
     assert pace.limit <= max(64, 4 * best * latency)
 
 
-@pytest.mark.parametrize(("fastest", "most"), [(0.0001, 32), (0.001, 61), (0.005, 301), (0.01, 512)])
+@pytest.mark.parametrize(("fastest", "most"), [(0.0001, 32), (0.0005, 101), (0.001, 201), (0.005, 512)])
 def test_the_pace_stops_where_no_process_could_send_more(fastest: float, most: int) -> None:
     """However rates look, which says little while connections are made: each costs, with TLS a millisecond."""
     pace, now = Pace(16, 512), 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
+from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,8 +21,9 @@ from s3sync.s3.list_fast import capture_pages
 from s3sync.s3.listing import Listing
 from s3sync.s3.signing import Moment, NotFast
 from tests.canned import Canned, refusal, whole
+from tests.gallery import Gallery
 from tests.project import Project
-from tests.servers import ON_BOTH, Server
+from tests.servers import ON_BOTH, ON_RGW, Server
 from tests.test_signing import CONFIGURATIONS, REFUSED, _cached_client, make_client, taken_apart
 
 OBJECTS = 12_500
@@ -99,8 +102,51 @@ def test_what_is_no_page(project: Project, canned: Canned, trouble: str) -> None
     objects, requests = listed(project)
     assert OBJECTS == objects
     assert len(canned.pages) == requests
-    after = [page.by_botocore for page in canned.pages if page.start > 9000]
-    assert [True] * 3 == after
+    assert [False, True] == [page.by_botocore for page in canned.pages if page.start == 9000]
+    assert [True] * 3 == [page.by_botocore for page in canned.pages if page.start > 9000]
+
+
+HOOK = """
+def hook(request, **_):
+    {does}
+
+
+class Own(__import__("storages.backends.s3").backends.s3.S3Storage):
+    def _create_session(self):
+        session = super()._create_session()
+        session.events.register("{event}.s3.ListObjectsV2", hook)
+        return session
+"""
+HOOKS = {
+    "another host": ("before-sign", "request.headers['Host'] = 's3.internal'"),
+    "another header each time": ("before-sign", "request.headers['x-amz-meta-now'] = str(id(request))"),
+    "a header that is not signed": ("before-send", "request.headers['Authorization'] = 'mine'"),
+    "an error now and then": ("before-sign", "assert '%F0%9F%98%80' not in request.url"),
+}
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_what_no_template_does(project: Project, canned: Canned, hook: str) -> None:
+    """s3_push_media: what a hook of the project's own does to a request is done to all of them"""
+    event, does = HOOKS[hook]
+    project.configure(backend="backends.Own", backends=HOOK.format(event=event, does=does))
+
+    assert (OBJECTS, PAGES) == listed(project)
+    assert PAGES == of_botocore(canned)
+
+
+def test_verify_media_where_the_client_is_to_ask(project: Project, canned: Canned) -> None:
+    """s3_verify_media --orphans: with the engine that the settings name"""
+    asked, gallery = [], Gallery(project)
+    gallery.models()
+    gallery.table()
+    for engine in ("auto", "boto3"):
+        canned.pages.clear()
+        gallery.models(settings=f"S3SYNC = {{'ENGINE': {engine!r}}}\n")
+        result = gallery.verify("--orphans")
+        assert PAGES == len(canned.pages) == result.report["requests"]["ListObjectsV2"], result
+        asked.append(of_botocore(canned))
+    assert [1 + SLOWLY, PAGES] == asked
 
 
 class _InSmallPages(Listing):
@@ -125,7 +171,25 @@ def test_on_a_real_server(server: Server, bucket: str, s3: Any, how: str) -> Non
     assert keys == [obj.key for obj in listing]
     probes = 3
     assert 1 + SLOWLY + probes == len(by_botocore)
-    assert calls.counts["ListObjectsV2"] >= 12
+    if how == "tokens":
+        assert 12 == calls.counts["ListObjectsV2"]
+
+
+@ON_RGW
+def test_credentials_that_change(server: Server, bucket: str, s3: Any) -> None:
+    """They are asked for anew for each page, and sign from then on."""
+    for number in range(40):
+        s3.put_object(Bucket=bucket, Key=f"{number:02}", Body=b"")
+    client = server.client()
+    listing = _InSmallPages(client, bucket, "", CallCounter(client))
+    credentials = client._request_signer._credentials
+
+    objects = iter(listing)
+    for _ in range(2 * (SLOWLY + 3)):
+        next(objects)
+    credentials.access_key, credentials.secret_key = server.other_access_key, server.other_secret_key
+    with pytest.raises(ClientError, match="AccessDenied"):
+        deque(objects)
 
 
 class _Empty:
@@ -152,8 +216,10 @@ def test_whole_requests_are_botocores(name: str, prefix: str, also: dict[str, An
         return AWSResponse(request.url, 200, HTTPHeaders(), _Empty())
 
     client.meta.events.register("before-send.s3.ListObjectsV2", keep, unique_id="reference")
-    client.list_objects_v2(**arguments, **place)
-    client.meta.events.unregister("before-send.s3.ListObjectsV2", unique_id="reference")
+    try:
+        client.list_objects_v2(**arguments, **place)
+    finally:
+        client.meta.events.unregister("before-send.s3.ListObjectsV2", unique_id="reference")
 
     plain = {n.lower(): v.decode() if isinstance(v, bytes) else v for n, v in seen[0].headers.items()}
     now = Moment(plain["x-amz-date"], credentials_of(client))

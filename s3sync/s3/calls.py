@@ -27,7 +27,8 @@ class CallCounter:
 
     def close(self) -> None:
         """Leaves the client; the counts stay."""
-        self._closed = True  # a thread that is sending just now may still hold on to the handler
+        with self._lock:
+            self._closed = True
         self._events.unregister(_EVENT, unique_id=self._id)
 
     @contextlib.contextmanager
@@ -47,8 +48,9 @@ class CallCounter:
     def sent(self, operation: str) -> None:
         """Counts a request that went out without the client."""
         with self._lock:
-            self.counts[operation] += 1
+            if not self._closed:  # a thread may be about to send just now, or still hold on to the handler
+                self.counts[operation] += 1
 
     def _count(self, event_name: str, **_: Any) -> None:
-        if not (self._closed or self.is_paused):
+        if not self.is_paused:
             self.sent(event_name.rpartition(".")[2])

@@ -1,8 +1,8 @@
 """Asks for the further pages of a long listing: signed from a template, sent by botocore's own HTTP session.
 
 Of the three milliseconds of processor time that botocore takes for a page, this leaves the half that its session takes.
-It only ever brings whole answers: where one is anything else than a 200, botocore asks for that page and for all
-that follow. It knows redirects, retries, clock skew and error models.
+It only ever brings whole answers: where one is anything else than a 200, botocore asks for that page and for all that
+nobody has asked for yet. It knows redirects, retries, clock skew and error models.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
 from typing import Any, Final
@@ -20,6 +21,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from .calls import CallCounter
 from .capture import AWKWARD, EXPRESS, compare, credentials_of, session_of, unsent
+from .errors import REMOTE_ERRORS
 from .signing import Captured, Moment, NotFast, Template
 from .target import Target, overrides
 
@@ -29,10 +31,10 @@ _OPERATION: Final = "ListObjectsV2"
 _EMPTY: Final = sha256(b"").hexdigest()
 _NAMES: Final = {"ContinuationToken": "continuation-token", "StartAfter": "start-after"}
 _WORTH: Final = 6
-"""Pages that botocore asks for before: of fewer, the proof would take more than it saves."""
+"""Further pages that botocore asks for before: of fewer, the proof would take more than it saves."""
 
 
-def may_go_fast(target: Target, engine: str = "auto") -> bool:
+def may_go_fast(target: Target, engine: str) -> bool:
     """Whether pages may be asked for without the client: not where botocore is wanted, or clients are of own make."""
     return engine != "boto3" and not any(overrides(target.storage, name) for name in ("connection", "bucket"))
 
@@ -45,7 +47,7 @@ class PageTemplate(Template):
     NEEDED = frozenset({"x-amz-content-sha256", "x-amz-date"})
 
     def __init__(self, request: Captured) -> None:
-        """`request` is botocore's for the first page."""
+        """`request` is botocore's for the first page; what the others' address adds is for `capture_pages` to prove."""
         super().__init__(request, "", _EMPTY, urlsplit(request.url).query)
         self._first = urlsplit(request.url).query
 
@@ -65,10 +67,13 @@ def capture_pages(client: Any, arguments: Mapping[str, Any]) -> PageTemplate:
 
     Raises NotFast with the reason. Sends nothing to S3.
     """
+    session_of(client)  # what sends has to be botocore's
     if str(arguments["Bucket"]).endswith(EXPRESS):
         raise NotFast("an S3 Express bucket")
     places: list[dict[str, str]] = [{}, {"ContinuationToken": AWKWARD}, {"StartAfter": "a" + AWKWARD}]
     requests = [unsent(client, "GET", partial(_ask, {**arguments, **place})) for place in places]
+    if any("host" in dict(request.by_name()) for request in requests):
+        raise NotFast("a Host header of its own")
     template, credentials = PageTemplate(requests[0]), credentials_of(client)
     for place, request in zip(places, requests, strict=True):
         compare(template, request, credentials, partial(template.head_of, place))
@@ -85,51 +90,60 @@ class FastPages:
     def __init__(self, client: Any, arguments: Mapping[str, Any], calls: CallCounter) -> None:
         """`arguments` are those of the first page; `calls` is to count what is sent."""
         self._client, self._arguments, self._calls = client, arguments, calls
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()
         self._before = _WORTH
         self._template: PageTemplate | None = None
-        self._refused = False
+        self._declined = False
 
     def body(self, place: Mapping[str, str]) -> bytes | None:
         """The answer's body for the page at this token, or after this key. None: botocore is to ask for it."""
-        if self._refused:
+        request = None
+        with self._turn, self._declining():
+            request = self._request(place)
+        if request is None:
             return None
-        try:
-            head = self._head(place)
-            if head is None:
-                return None
-            answer = self._send(head)
+        with self._declining():
+            self._calls.sent(_OPERATION)
+            answer: AWSResponse = session_of(self._client).send(request)
             if answer.status_code == 200:
                 return bytes(answer.content)
-            reason = f"{answer.status_code}"
-        except Exception as error:  # noqa: BLE001  botocore will meet the same trouble and has the words for it
-            reason = str(error) if isinstance(error, NotFast) else type(error).__name__
-        self.decline(reason)
+            self.decline(f"{answer.status_code}")
         return None
 
-    def decline(self, reason: str) -> None:
-        """From here on, botocore is to ask."""
-        logger.info("botocore itself lists from here on: %s", reason)
-        self._refused = True
-
-    def _head(self, place: Mapping[str, str]) -> bytes | None:
+    def decline(self, reason: str, error: Exception | None = None) -> None:
+        """From here on, botocore is to ask. `error` is one that nobody has reckoned with."""
         with self._turn:
-            self._before -= 1
-            if self._before >= 0:
-                return None
-            if self._template is None:
-                session_of(self._client)  # what sends has to be botocore's
-                with self._calls.paused():
-                    self._template = capture_pages(self._client, self._arguments)
-            return self._template.head_of(place, Moment.at(time.time(), credentials_of(self._client)))
+            declined, self._declined = self._declined, True
+        if not declined:
+            level = logging.INFO if error is None else logging.WARNING
+            logger.log(level, "botocore itself lists from here on: %s", reason, exc_info=error)
 
-    def _send(self, head: bytes) -> AWSResponse:
-        """`Host` is left to the session, as botocore does."""
-        assert self._template is not None
-        request, _, *lines = head.decode("ascii").split("\r\n")[:-2]
-        method, target, _ = request.split(" ")
-        url = urlsplit(self._template.url)._replace(path="", query="").geturl() + target
-        headers = dict(line.split(": ", 1) for line in lines)
-        self._calls.sent(_OPERATION)
-        response: AWSResponse = session_of(self._client).send(AWSPreparedRequest(method, url, headers, None, False))  # type: ignore[arg-type]
-        return response
+    @contextmanager
+    def _declining(self) -> Iterator[None]:
+        """Whatever is raised, botocore will meet it too and has the words for it; or it is ours alone."""
+        try:
+            yield
+        except (NotFast, *REMOTE_ERRORS) as error:
+            self.decline(str(error) if isinstance(error, NotFast) else type(error).__name__)
+        except Exception as error:  # noqa: BLE001  a hook of the project's own may raise anything
+            self.decline(type(error).__name__, error)
+
+    def _request(self, place: Mapping[str, str]) -> AWSPreparedRequest | None:
+        if self._declined:
+            return None
+        self._before -= 1
+        if self._before >= 0:
+            return None
+        if self._template is None:
+            with self._calls.paused():
+                self._template = capture_pages(self._client, self._arguments)
+        head = self._template.head_of(place, Moment.at(time.time(), credentials_of(self._client)))
+        return _prepared(self._template.url, head)
+
+
+def _prepared(url: str, head: bytes) -> AWSPreparedRequest:
+    """A request for botocore's session, which writes the head anew, with the same `Host`, from its pieces."""
+    request, _host, *lines = head.decode("ascii").split("\r\n")[:-2]
+    method, target, _version = request.split(" ")
+    headers: Any = dict(line.split(": ", 1) for line in lines)
+    return AWSPreparedRequest(method, urlsplit(url)._replace(path="", query="").geturl() + target, headers, None, False)

@@ -1,4 +1,4 @@
-"""The bucket's listing: signed and sent by botocore, read by parsers of our own (`pages`)."""
+"""The bucket's listing: asked for by botocore, or as it would (`list_fast`), read by parsers of our own (`pages`)."""
 
 from __future__ import annotations
 
@@ -151,12 +151,13 @@ class _Pages(Generic[Item]):
 
     def _ask(self, place: Mapping[str, str]) -> Page[Item]:
         for left in reversed(range(_TRIES)):
+            quick = self._fast.body(place) if self._fast is not None and place else None
             try:
-                page = self._parse(self._list(place))
+                page = self._parse(self._list(place) if quick is None else quick)
                 self._check(page)
                 return page
             except (ElementTree.ParseError, ValueError, KeyError) as error:
-                if self._fast is not None:
+                if self._fast is not None and quick is not None:
                     self._fast.decline(f"{error}")
                 if not left:
                     raise BrokenListing(f"the listing of {self._bucket} could not be read: {error}") from error
@@ -176,8 +177,6 @@ class _Pages(Generic[Item]):
             raise ValueError(f"it holds {strange!r}, but {self._prefix!r} was asked for")
 
     def _list(self, place: Mapping[str, str]) -> bytes:
-        if place and self._fast is not None and (body := self._fast.body(place)) is not None:
-            return body
         self._note_clock(self._client.list_objects_v2(**self._arguments, **place))
         return self._tap.body
 

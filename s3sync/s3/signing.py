@@ -108,7 +108,7 @@ class Captured:
 
 
 class Template:
-    """Writes the signed head of any PUT of one shape: one set of write parameters and one kind of condition.
+    """Writes the signed head of any request of one shape; of a PUT: one set of write parameters, one kind of condition.
 
     Used by one thread at a time. The text is filled in two steps: once per `Moment` what depends on the second and the
     credentials, and once per object the rest, so that one head costs some ten microseconds.
@@ -122,7 +122,7 @@ class Template:
     """Headers without which the request has another form than expected."""
 
     def __init__(self, request: Captured, key: str, payload_sha256: str, query: str | None = None) -> None:
-        """`request` is botocore's for `key`, with `query` if that is not always `QUERY`.
+        """`request` is botocore's for `key`; `query` is its own, where `QUERY` is yet to be filled.
 
         Raises NotFast if it has a form that we don't write.
         """

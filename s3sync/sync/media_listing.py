@@ -39,6 +39,8 @@ class PlaceListing:
     derived: Derived
     min_age: float
     row: Listed
+    engine: str
+    """With `boto3`, nothing goes past botocore."""
     _latest: float = 0.0
     _seen: int = 0
     _key: str | None = None
@@ -49,7 +51,7 @@ class PlaceListing:
         """Tells whether the listing was read to its end. Raises what listing raises."""
         target = self.place.target
         calls = CallCounter(target.client)
-        prefix, counted = target.listing_prefix(self.scope.prefix), calls if may_go_fast(target) else None
+        prefix, counted = target.listing_prefix(self.scope.prefix), calls if may_go_fast(target, self.engine) else None
         listing = Listing(target.client, target.bucket, prefix, counted)
         try:
             listing.open()

@@ -125,7 +125,7 @@ class _Verification:
         scope = replace(self._scope, foreign=self._places.foreign_in(place))
         listing = PlaceListing(
             run=self._run, report=self._report, ledger=self._ledger, place=place, scope=scope, derived=derived,
-            min_age=self._wishes.min_age, row=row,
+            min_age=self._wishes.min_age, row=row, engine=self._settings.engine,
         )  # fmt: skip
         try:
             if not self._run.stopping and listing.read():
