@@ -81,6 +81,16 @@ def capture(
         raise NotFast(f"{type(error).__name__}: {error}") from error
 
 
+def refuse_answering_hooks(client: Any, bucket: str) -> None:
+    """Raises NotFast where a hook answers in the server's place: it might store our probes, as moto's does."""
+    try:
+        unsent(client, "GET", lambda its: its.list_objects_v2(Bucket=bucket, MaxKeys=1))
+    except NotFast:
+        raise
+    except Exception as error:
+        raise NotFast(f"{type(error).__name__}: {error}") from error
+
+
 def credentials_of(client: Any) -> Any:
     """The client's frozen credentials as of now; may refresh them, and so block. Raises NotFast if there are none."""
     source = client._get_credentials()

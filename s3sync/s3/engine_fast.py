@@ -15,7 +15,7 @@ from typing import Any
 
 from ..bare import processors
 from .answers import DENIED
-from .capture import capture, credentials_of
+from .capture import capture, credentials_of, refuse_answering_hooks
 from .far import Far
 from .lanes import Near
 from .origin import Origin
@@ -204,6 +204,8 @@ class FastEngine:
     ) -> Template | str:
         try:
             with self._probing():
+                if self._origin is None:
+                    refuse_answering_hooks(self._client, self._bucket)
                 template = capture(self._client, self._bucket, parameters, condition, keys, carries_md5=carries_md5)
             if self._origin is None:
                 self._near.loop.pool.origin = self._origin = origin_of(self._client, template.url)

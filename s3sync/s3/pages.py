@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree
 
@@ -107,6 +108,39 @@ def parse_owned_page(body: bytes) -> Page[Listed]:
         for key, found, element in _contents(root, namespace, ("Key", "Size", "ETag", "LastModified", "StorageClass"))
     ]  # fmt: skip
     return Page(objects, _next_token(root, namespace), root.findtext(namespace + "Name") or "")
+
+
+def translate_page(answer: Mapping[str, Any]) -> Page[RemoteObject]:
+    """What botocore has made of an answer of ListObjectsV2. Raises KeyError if it is not one."""
+    objects = Objects.of(
+        RemoteObject(key, found["Size"], found.get("ETag", "").strip('"'), _written(found))
+        for key, found in _translated(answer)
+    )
+    return Page(objects, answer.get("NextContinuationToken"), answer["Name"])
+
+
+def translate_owned_page(answer: Mapping[str, Any]) -> Page[Listed]:
+    """The same of one that was asked for with `fetch-owner`."""
+    objects = [
+        Listed(
+            key, found["Size"], found.get("ETag", "").strip('"'), _written(found),
+            found.get("StorageClass") or "STANDARD", found.get("Owner", {}).get("ID"),
+        )
+        for key, found in _translated(answer)
+    ]  # fmt: skip
+    return Page(objects, answer.get("NextContinuationToken"), answer["Name"])
+
+
+def _translated(answer: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Of each object its key, which botocore leaves encoded where it was asked for so, and what is told of it."""
+    encoded = answer.get("EncodingType") == "url"
+    for found in answer.get("Contents", ()):
+        yield unquote_plus(found["Key"]) if encoded else found["Key"], found
+
+
+def _written(found: Mapping[str, Any]) -> str:
+    modified: datetime | None = found.get("LastModified")
+    return "" if modified is None else f"{modified.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%S.000Z}"
 
 
 def _root(body: bytes) -> tuple[ElementTree.Element, str]:
