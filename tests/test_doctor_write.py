@@ -76,6 +76,16 @@ def refusing(operation: str, code: str, http: int = 403, message: str = "", afte
     return rule
 
 
+def test_what_was_asked_is_counted(project: Project, proxy: Proxy) -> None:
+    """s3_doctor --write: the requests that it only builds, to compare them with botocore's, are none"""
+    project.configure(server=proxy.server)
+    result = doctor(project)
+
+    counted, asked = result.report["requests"], proxy.count()
+    assert asked["ListObjectsV2"] == counted["ListObjectsV2"]
+    assert asked["PutObject"] >= counted["PutObject"]  # strangers' are not the command's own
+
+
 @pytest.mark.parametrize(
     ("server", "versioned"), [("moto", True), ("rgw", False), ("rgw", True), ("rgw-https", False)], indirect=["server"]
 )

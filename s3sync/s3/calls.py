@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _EVENT = "before-send.s3"
+_unsent = threading.local()
 _numbers = itertools.count()
 """botocore ignores a handler whose id it has already, so each counter needs one of its own."""
 
@@ -19,7 +20,6 @@ class CallCounter:
 
     def __init__(self, client: Any) -> None:
         self._lock = threading.Lock()
-        self._local = threading.local()
         self._events, self._id = client.meta.events, f"s3sync-calls-{next(_numbers)}"
         self._closed = False
         self.counts: Counter[str] = Counter()
@@ -33,17 +33,17 @@ class CallCounter:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Within it, this thread's requests are built but never sent, so they don't count."""
-        self._local.paused = True
+        """Within it, this thread's requests are built but never sent, so no counter counts them."""
+        _unsent.is_so = True
         try:
             yield
         finally:
-            self._local.paused = False
+            _unsent.is_so = False
 
     @property
     def is_paused(self) -> bool:
         """Whether this thread is within `paused`."""
-        return bool(getattr(self._local, "paused", False))
+        return bool(getattr(_unsent, "is_so", False))
 
     def sent(self, operation: str) -> None:
         """Counts a request that went out without the client."""
